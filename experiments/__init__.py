@@ -1,0 +1,1 @@
+"""The roof: command-line programs that put workloads, systems and agents together."""

@@ -1,0 +1,1 @@
+"""The simulator: queueing engines, interference curves, hardware profiles, and the noise-free truth."""
