@@ -1,0 +1,194 @@
+"""RRL: region-based reinforcement learning (paper, Algorithm 1); with radius 0, Q-learning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.estimator import Estimator, make_estimator
+from agents.policy import draw, entropy, make_policy
+from agents.q_table import QTable
+from agents.regions import Regions, checked_radius
+from agents.schedule import ConstantStep, PowerStep, StepSize
+from serving.configuration import Configuration, ConfigurationSpace, Metric, ZeroDistance
+from serving.errors import UsageError
+from serving.observation import Observation
+
+
+def _initial_q(init: str, init_value: float | None, size: int) -> float:
+    """What fills the table at first; NaN where that is yet to be observed."""
+    if init not in ("inverse_size", "first_cost", "value"):
+        raise UsageError(f"init={init!r}, choose from ['first_cost', 'inverse_size', 'value']")
+    if (init == "value") != (init_value is not None):
+        raise UsageError(f"init_value={init_value} with init={init}, expected a number with init=value only")
+    if init_value is not None:
+        return init_value
+    return 1.0 / size if init == "inverse_size" else np.nan
+
+
+class RRLAgent:
+    """Learns Q[load level, configuration]; one observed slot updates a whole region of configurations.
+
+    With s_t the load level and c_t the configuration of a slot that cost r_t, for every c within ``radius``
+    of c_t (Eq. 1 and 2): ``Q[s_t, c] += a (f(c, r_t) + gamma min_c' Q[s_t+1, c'] - Q[s_t, c])``, the
+    minimum taken once, over all configurations, of the table before the update. The next configuration is
+    drawn from a Boltzmann policy over Q[s_t+1] (Eq. 3). Costs stay in the objective's unit (seconds).
+
+    Until the first cost arrives the table is constant and the agent plays ``start``, or uniformly.
+
+    Args:
+        space: the configurations.
+        rng: source of all randomness; one draw per ``act``.
+        load_levels: number of load levels (states).
+        radius: of the region, in the space's distance; 0 is Q-learning.
+        metric: distance between configurations.
+        zero_distance: where the value 0 ("system default") stands in distances.
+        gamma: discount factor in [0, 1).
+        alpha: constant step size; None means ``(1 + n) ** -alpha_exponent`` with n the number of earlier
+            updates of the entry.
+        alpha_exponent: see ``alpha``.
+        policy: ``paper``, ``literal``, ``unit_free`` or ``code`` (see ``agents.policy``).
+        beta: inverse temperature in the policy's own unit; the policy's default where None.
+        init: the table starts at ``inverse_size`` (1 / number of configurations, Algorithm 1: so low that
+            everything unvisited looks best), at the ``first_cost`` observed, or at ``value``.
+        init_value: the start value for ``init=value``.
+        q_has_state: a table per load level; False shares one table among all loads, as the authors' code.
+        estimator: name of f(c, r_t), or the estimator itself.
+        estimator_settings: what the named estimator's constructor takes.
+        pin_observed: use r_t itself at c_t whatever the estimator says, as Eq. (1) demands.
+        start: configuration to play until the first cost arrives.
+
+    Raises:
+        UsageError: on values outside their range and names that do not exist.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: ConfigurationSpace,
+        rng: np.random.Generator,
+        load_levels: int,
+        radius: float = 3.0,
+        metric: Metric = "euclidean",
+        zero_distance: ZeroDistance = "raw",
+        gamma: float = 0.9,
+        alpha: float | None = None,
+        alpha_exponent: float = 0.7,
+        policy: str = "paper",
+        beta: float | None = None,
+        init: str = "inverse_size",
+        init_value: float | None = None,
+        q_has_state: bool = True,
+        estimator: str | Estimator = "constant",
+        estimator_settings: Mapping[str, Any] | None = None,
+        pin_observed: bool = True,
+        start: Sequence[int] | None = None,
+    ) -> None:
+        if not 0 <= gamma < 1:
+            raise UsageError(f"gamma={gamma}, expected a number in [0, 1)")
+        if load_levels < 1:
+            raise UsageError(f"load_levels={load_levels}, expected an integer >= 1")
+        self.space = space
+        self.rng = rng
+        self.radius = checked_radius(radius)
+        self.gamma = gamma
+        self.regions = Regions(space, metric, zero_distance)
+        self.policy = make_policy(policy, beta, gamma)
+        self.step_size: StepSize = PowerStep(alpha_exponent) if alpha is None else ConstantStep(alpha)
+        self.q_has_state = q_has_state
+        self.table = QTable(
+            load_levels if q_has_state else 1, space.size, _initial_q(init, init_value, space.size)
+        )
+        self.estimator = (
+            make_estimator(estimator, space, rng, estimator_settings)
+            if isinstance(estimator, str)
+            else estimator
+        )
+        self.pin_observed = pin_observed
+        self.start = None if start is None else space.index(start)
+        self._experienced = False
+        self._state = 0
+        self._entropy = float(np.log(space.size))
+        self._step = float("nan")
+
+    def state(self, observation: Observation) -> int:
+        """Row of the Q table for an observation."""
+        return observation.load_bin if self.q_has_state else 0
+
+    def probabilities(self, state: int) -> NDArray[np.float64]:
+        """The policy in one state, shape (size,); uniform as long as nothing was observed."""
+        if not self._experienced:
+            return np.full(self.space.size, 1.0 / self.space.size)
+        return self.policy(self.table.row(state))
+
+    def act(self, observation: Observation) -> Configuration:
+        """Draw a configuration from the policy at the observed load."""
+        self._state = self.state(observation)
+        probabilities = self.probabilities(self._state)
+        self._entropy = entropy(probabilities)
+        index = draw(probabilities, self.rng.random())
+        if self.start is not None and not self._experienced:
+            index = self.start
+        return self.space.configurations[index]
+
+    def learn(
+        self,
+        observation: Observation,
+        configuration: Configuration,
+        cost: float,
+        next_observation: Observation,
+    ) -> None:
+        """Update the region around the configuration with what the slot cost (Eq. 1 and 2)."""
+        self._experienced = True
+        if np.isnan(self.table.values[0, 0]):
+            self.table.values.fill(cost)
+        index = self.space.index(configuration)
+        region = self.regions(index, self.radius)
+        self.estimator.learn(observation.load_rps, index, cost)
+        estimates = self.estimator.estimate(observation.load_rps, index, cost, region)
+        if self.pin_observed:
+            estimates = np.where(region == index, cost, estimates)
+        future = self.gamma * float(self.table.row(self.state(next_observation)).min())
+        steps = self.table.update(self.state(observation), region, estimates + future, self.step_size)
+        self._step = float(steps[np.searchsorted(region, index)])
+
+    def diagnostics(self) -> dict[str, Any]:
+        """What the agent believes at the load it last acted at.
+
+        Keys: ``q`` (a copy, shape (size,)), ``implied_latency`` (q - gamma min q: the cost of one slot that
+        the table stands for), ``radius``, ``entropy`` of the last policy in nats, ``alpha`` (the last step
+        at the played configuration, NaN before any), ``visited`` (share of the entries of this load that
+        were updated at least once).
+        """
+        q = self.table.row(self._state).copy()
+        return {
+            "q": q,
+            "implied_latency": q - self.gamma * q.min(),
+            "radius": self.radius,
+            "entropy": self._entropy,
+            "alpha": self._step,
+            "visited": float((self.table.updates[self._state] > 0).mean()),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Table, estimator, generator and counters."""
+        return {
+            "table": self.table.state_dict(),
+            "estimator": self.estimator.state_dict(),
+            "rng": self.rng.bit_generator.state,
+            "radius": self.radius,
+            "experienced": self._experienced,
+            "last": (self._state, self._entropy, self._step),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state: the next actions are those the saved agent would have taken."""
+        self.table.load_state_dict(state["table"])
+        self.estimator.load_state_dict(state["estimator"])
+        self.rng.bit_generator.state = state["rng"]
+        self.radius = float(state["radius"])
+        self._experienced = bool(state["experienced"])
+        self._state, self._entropy, self._step = state["last"]
