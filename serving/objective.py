@@ -10,7 +10,14 @@ from serving.measurement import SlotMeasurement
 
 
 class Objective(Protocol):
-    """Turns a measurement into a cost."""
+    """Turns a measurement into a cost.
+
+    ``slo_s`` is the service-level objective on which the system counts violations.
+    """
+
+    @property
+    def slo_s(self) -> float:
+        """Latency objective in seconds."""
 
     @property
     def name(self) -> str:
@@ -26,6 +33,15 @@ def _require_positive(**values: float) -> None:
             raise UsageError(f"objective.{key}={value}, expected a number > 0")
 
 
+def mean_cost_s(measurement: SlotMeasurement, penalty_s: float) -> float | None:
+    """Mean latency with every lost request counted as ``penalty_s``; None without any request."""
+    answered_or_lost = measurement.completions + measurement.lost
+    if answered_or_lost == 0:
+        waiting = measurement.backlog_start + measurement.backlog_end
+        return penalty_s if waiting else None
+    return (measurement.latency_sum_s + penalty_s * measurement.lost) / answered_or_lost
+
+
 @dataclass(frozen=True)
 class MeanLatency:
     """Mean latency in seconds, every lost request counted as ``penalty_s``.
@@ -34,19 +50,16 @@ class MeanLatency:
     completed although requests were waiting.
     """
 
+    slo_s: float
     penalty_s: float = 5.0
     name: str = "mean_latency"
 
     def __post_init__(self) -> None:
-        _require_positive(penalty_s=self.penalty_s)
+        _require_positive(slo_s=self.slo_s, penalty_s=self.penalty_s)
 
     def __call__(self, measurement: SlotMeasurement) -> float | None:
         """Cost in seconds."""
-        answered_or_lost = measurement.completions + measurement.lost
-        if answered_or_lost == 0:
-            waiting = measurement.backlog_start + measurement.backlog_end + measurement.arrivals
-            return self.penalty_s if waiting else None
-        return (measurement.latency_sum_s + self.penalty_s * measurement.lost) / answered_or_lost
+        return mean_cost_s(measurement, self.penalty_s)
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,7 @@ class StrictSlo:
 
     def __call__(self, measurement: SlotMeasurement) -> float | None:
         """Cost in seconds."""
-        cost_s = MeanLatency(self.penalty_s)(measurement)
+        cost_s = mean_cost_s(measurement, self.penalty_s)
         if cost_s is None:
             return None
         total = measurement.completions + measurement.lost
@@ -93,7 +106,7 @@ class MinResource:
 
     def __call__(self, measurement: SlotMeasurement) -> float | None:
         """Cost, dimensionless."""
-        if MeanLatency(self.penalty_s)(measurement) is None:
+        if mean_cost_s(measurement, self.penalty_s) is None:
             return None
         p95_s = measurement.p95_latency_s if measurement.p95_latency_s is not None else self.penalty_s
         gpu, cpu = measurement.gpu_utilisation, measurement.cpu_utilisation

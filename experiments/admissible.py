@@ -1,0 +1,55 @@
+"""Hardware profiles admissible under the paper's published facts: ``python -m experiments.admissible``.
+
+Arguments (key=value): ``count=20``, ``seed=0``, ``target=results/hardware``. Writes ``paper_cpu_00.yaml`` and so
+on, and ``paper_cpu.yaml``: the draw nearest to all others, by a rule fixed before any agent was run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from experiments.arguments import parse
+from serving.slot import Slot
+from sim.admissible import admissible, as_provenance, hardware, medoid
+from workloads.constant import Constant
+
+
+def _stationary(load_rps: float, seed: int, count: int) -> Sequence[Slot]:
+    return tuple(Constant(mean_rps=load_rps).slots(seed, count))
+
+
+def search(count: int, seed: int, target: Path) -> Path:
+    """Draw ``count`` admissible profiles and write them; returns the path of the central one."""
+    kept = []
+    with tqdm(desc="draws", file=sys.stderr) as draws, tqdm(total=count, desc="admissible") as bar:
+        for parameters, facts in admissible(seed, _stationary, draws.update):
+            kept.append((parameters, facts, draws.n))
+            bar.update()
+            if len(kept) == count:
+                break
+    target.mkdir(parents=True, exist_ok=True)
+    for number, (parameters, facts, drawn) in enumerate(kept):
+        name = f"paper_cpu_{number:02d}"
+        _write(target / f"{name}.yaml", hardware(name, parameters, as_provenance(facts, seed, drawn)))
+    centre = medoid([parameters for parameters, _, _ in kept])
+    parameters, facts, drawn = kept[centre]
+    provenance = as_provenance(facts, seed, drawn) | {"chosen": f"medoid of {count} admissible draws"}
+    path = target / "paper_cpu.yaml"
+    _write(path, hardware("paper_cpu", parameters, provenance))
+    return path
+
+
+def _write(path: Path, profile: dict[str, Any]) -> None:
+    header = f"# Written by `python -m experiments.admissible`; the ranges and facts stand in sim/admissible.py.\n"
+    path.write_text(header + yaml.safe_dump(profile, sort_keys=False))
+
+
+if __name__ == "__main__":
+    options = parse(sys.argv[1:], {"count": 20, "seed": 0, "target": "results/hardware"})
+    print(search(options["count"], options["seed"], Path(options["target"])))

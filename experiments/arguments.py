@@ -1,0 +1,36 @@
+"""``key=value`` arguments for the small programs that need no hydra; the same manners as ``experiments.cli``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+
+def parse(arguments: Sequence[str], defaults: Mapping[str, Any], text: str = "") -> dict[str, Any]:
+    """Defaults changed by ``key=value`` arguments, each converted to the type of its default.
+
+    ``--help`` prints ``text`` and the defaults and exits with 0; anything wrong is one line on stderr and
+    exit code 2.
+    """
+    options = dict(defaults)
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(text.strip())
+        print("settings: " + " ".join(f"{key}={value}" for key, value in defaults.items()))
+        sys.exit(0)
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or key not in defaults:
+            refuse(f"{argument} is not a setting, choose from {sorted(defaults)} (as key=value)")
+        kind = type(defaults[key])
+        try:
+            options[key] = kind(value)
+        except ValueError:
+            refuse(f"{key}={value}, expected {kind.__name__}")
+    return options
+
+
+def refuse(line: str) -> NoReturn:
+    """One line on stderr and exit code 2."""
+    print(line, file=sys.stderr)
+    sys.exit(2)

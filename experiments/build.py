@@ -1,0 +1,128 @@
+"""From settings to objects: the only place where hydra's configuration meets the packages below."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from serving.agent import Agent
+from serving.cost_table import CostTable
+from serving.environment import ServingEnv
+from serving.errors import UsageError
+
+_AGENT_LABELS = ("preset", "settings")  # for the rows; every other key goes to the constructor
+# Settings that change no row: where things are written, how they are shown, and what is cached.
+_NOT_ROWS = ("output_dir", "fresh", "progress", "experiment_name", "hydra")
+
+
+def check_settings(config: DictConfig) -> None:
+    """Refuse numbers that make no sense before anything is built.
+
+    Raises:
+        UsageError: naming the setting, its value and what is allowed.
+    """
+    for key, least in (("seed", 0), ("slots", 1), ("load_bins", 1)):
+        value = config[key]
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise UsageError(f"{key}={value}, expected an integer >= {least}")
+    if isinstance(config.slot_s, bool) or not isinstance(config.slot_s, int | float) or config.slot_s <= 0:
+        raise UsageError(f"slot_s={config.slot_s}, expected a number > 0 (seconds)")
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """Plain settings of a run, with the hardware profile that ``hardware.file`` names read in."""
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    hardware_file = plain["hardware"].pop("file", None)
+    if hardware_file is not None:
+        plain["hardware"] = _read_yaml(Path(hardware_file), "hardware.file")
+    return plain
+
+
+def _read_yaml(path: Path, key: str) -> dict[str, Any]:
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except OSError as error:
+        raise UsageError(f"{key}={path}: {error.strerror}, expected a readable YAML file") from None
+    except Exception as error:
+        raise UsageError(f"{key}={path}: {' '.join(str(error).split())}, expected a YAML mapping") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{key}={path}: holds no mapping, expected a hardware profile as in conf/hardware")
+    return {str(name): value for name, value in content.items() if name != "file"}
+
+
+def row_settings(plain: dict[str, Any]) -> dict[str, Any]:
+    """The settings that decide what the rows hold; a trace counts by its content, not by its path."""
+    kept = {key: value for key, value in plain.items() if key not in _NOT_ROWS}
+    kept["table"] = {key: plain["table"][key] for key in ("load_rps", "relative_error")}
+    trace = plain["workload"].get("trace")
+    if trace:
+        kept["workload"] = plain["workload"] | {"trace": _fingerprint(Path(trace))}
+    return kept
+
+
+def _fingerprint(path: Path) -> str:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for one in files:
+        if one.is_file():
+            digest.update(one.read_bytes())
+    return digest.hexdigest()
+
+
+def build_env(plain: dict[str, Any]) -> ServingEnv:
+    """The environment that the settings describe."""
+    return ServingEnv(
+        system=instantiate(
+            plain["system"],
+            hardware=plain["hardware"],
+            model=plain["model"]["name"],
+            slo_s=plain["objective"]["slo_s"],
+            _convert_="all",
+        ),
+        workload=instantiate(plain["workload"], _convert_="all"),
+        objective=instantiate(plain["objective"], _convert_="all"),
+        slots=plain["slots"],
+        load_seen=plain["load_seen"],
+        load_bins=plain["load_bins"],
+    )
+
+
+def agent_wants(plain: dict[str, Any], name: str) -> bool:
+    """Whether the agent's constructor asks for ``name``."""
+    target = plain["agent"].get("_target_")
+    if target in (None, "???"):
+        raise UsageError("agent._target_ is not set, expected the class of your agent, e.g. my_module.MyAgent")
+    return name in inspect.signature(get_object(target)).parameters
+
+
+def build_agent(plain: dict[str, Any], env: ServingEnv, table: CostTable | None) -> Agent:
+    """The agent, handed by name whatever its constructor asks for of what is on offer.
+
+    On offer: ``space``, ``rng``, ``load_levels`` (number of load bins), and for reference agents
+    ``cost_table`` and ``true_load_rps`` (of every slot).
+    """
+    offered: dict[str, Any] = {
+        "space": env.system.space,
+        "rng": np.random.default_rng(np.random.SeedSequence([plain["seed"], _AGENT_STREAM])),
+        "load_levels": plain["load_bins"],
+        "cost_table": table,
+    }
+    if agent_wants(plain, "true_load_rps"):
+        slots = env.workload.slots(plain["seed"], plain["slots"])
+        offered["true_load_rps"] = np.array([slot.true_load_rps for slot in slots])
+    if agent_wants(plain, "cost_table") and table is None:
+        preset = plain["agent"].get("preset")
+        raise UsageError(f"agent={preset} needs the exhaustive table of a simulated system: truth=true")
+    settings = {key: value for key, value in plain["agent"].items() if key not in _AGENT_LABELS}
+    wanted = {name: value for name, value in offered.items() if agent_wants(plain, name)}
+    agent: Agent = instantiate(settings, **wanted, _convert_="all")
+    return agent
+
+
+_AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those of the workload

@@ -1,0 +1,103 @@
+"""Command-line manners: a user's mistake is one clear line on stderr and exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+)
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from serving.errors import UsageError
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+
+def hydra_program(task: Callable[[DictConfig], Any], config_name: str = "config") -> None:
+    """Run ``task`` as a hydra program on the repository's conf/, with one-line errors.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # hydra then raises instead of printing and exiting by itself
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
+    except KeyboardInterrupt:
+        _stop("interrupted", 1)
+    except Exception as error:
+        _stop(explain(error, sys.argv[1:]), 2) if _is_usage(error) else _reraise(error)
+
+
+def _reraise(error: Exception) -> NoReturn:
+    raise error
+
+
+def _stop(line: str, code: int) -> NoReturn:
+    print(line, file=sys.stderr)
+    sys.exit(code)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__ or current.__context__
+    return chain
+
+
+def _is_usage(error: Exception) -> bool:
+    if isinstance(error, InstantiationException):
+        return any(isinstance(cause, UsageError | TypeError | ImportError) for cause in _causes(error)[1:])
+    return isinstance(error, UsageError | HydraException | OmegaConfBaseException) or any(
+        isinstance(cause, UsageError) for cause in _causes(error)
+    )
+
+
+def explain(error: Exception, arguments: list[str]) -> str:
+    """One line that says what was wrong and what is allowed."""
+    for cause in _causes(error):
+        if isinstance(cause, UsageError):
+            return _one_line(cause)
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, name = (error.missing_cfg_file or "").rpartition("/")
+        return f"{group}={name} is not known, choose from {sorted(error.options)}"
+    if isinstance(error, ConfigCompositionException):
+        return _explain_override(error, arguments)
+    if isinstance(error, InstantiationException):
+        return f"{_one_line(error)}: {_one_line(_causes(error)[-1])}"
+    return _one_line(error)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _explain_override(error: Exception, arguments: list[str]) -> str:
+    """Name the key that does not exist, and those that stand beside it."""
+    message = _one_line(error)
+    if not message.startswith("Could not override '"):
+        return message
+    key = message.split("'")[1]
+    parent, _, name = key.rpartition(".")
+    groups = [one for one in arguments if "." not in one.split("=")[0] and not one.startswith(("-", key))]
+    try:
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+            config = compose("config", [one for one in groups if "=" in one and "," not in one])
+        node = OmegaConf.select(config, parent) if parent else config
+        known = sorted(str(one) for one in node)
+    except Exception:
+        return message
+    return f"{name} is not a setting of {parent or 'a run'}, choose from {known}"

@@ -1,0 +1,97 @@
+"""Fig. 9: convergence time and prediction error of RRL against the size of its region."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from experiments.convergence import first_passage, settles
+from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
+from experiments.results import Run, finished_runs
+
+
+def draw(runs: Path) -> Drawing:
+    """Draw from the runs of ``experiment=fig09``."""
+    found = finished_runs(runs)
+    if not found:
+        raise NotYetComputedError("python -m experiments.run --multirun experiment=fig09 (see make reproduce)")
+    data = pd.DataFrame([_outcome(run) for run in found]).sort_values(["radius", "seed"], ignore_index=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDE_INCHES, 2.8))
+    slots = int(data["slots"].max())
+    _times(axes[0], data, slots)
+    _errors(axes[1], data)
+    return Drawing(
+        name="fig09",
+        title="Fig. 9: RRL at a constant load, convergence and error against the radius of the region",
+        paper_shows=(
+            "The paper shows convergence time falling quickly with the region's size (5 x faster at size 1 than "
+            "Q-learning, which is size 0) and the prediction error growing much more slowly."
+        ),
+        caption=(
+            f"Preset rrl_paper with the constant estimator, 14 requests/s, {slots} slots, "
+            f"{data['seed'].nunique()} seed(s); dots are seeds, lines their medians. Left: slots until Q stays "
+            f"within 10 % of its end (conv. of Q), and until the noise-free gap to the best configuration, "
+            f"averaged over 25 slots, is first at most 1.25 (first passage) or stays so (settled); triangles "
+            f"at the top are seeds that never got there. Right: errors at the end of the run."
+        ),
+        figure=figure,
+        data=data,
+    )
+
+
+def _outcome(run: Run) -> dict[str, float | None]:
+    slots, diagnostics = run.table("slots"), run.table("diagnostics")
+    gap = slots["gap"].to_numpy(dtype=np.float64)
+    last = diagnostics.iloc[-1]
+    return {
+        "radius": float(run.config["agent"]["radius"]),
+        "seed": run.config["seed"],
+        "slots": len(slots),
+        "conv_q": settles(diagnostics["q_distance"].to_numpy(dtype=np.float64), 0.10, window=1),
+        "first_passage": first_passage(gap),
+        "settled": settles(gap),
+        "prediction_error": float(last["prediction_error"]),
+        "q_star_distance": float(last["q_star_distance"]),
+        "mean_cost_s": float(slots["cost"].mean()),
+    }
+
+
+_SERIES = {
+    "conv_q": ("conv. of Q", "#0072B2", -0.08),
+    "first_passage": ("gap: first passage", "#E69F00", 0.0),
+    "settled": ("gap: settled", "#009E73", 0.08),
+}
+
+
+def _times(axes: plt.Axes, data: pd.DataFrame, slots: int) -> None:
+    for column, (name, colour, shift) in _SERIES.items():
+        reached = data[data[column].notna()]
+        never = data[data[column].isna()]
+        axes.scatter(reached["radius"] + shift, reached[column], color=colour, s=8, alpha=0.6, linewidths=0)
+        axes.scatter(never["radius"] + shift, np.full(len(never), slots * 1.25), color=colour, s=14, marker="^")
+        complete = data.groupby("radius")[column].apply(
+            lambda times: times.fillna(np.inf).median()  # a median beyond the run's end is not drawn
+        )
+        complete = complete[np.isfinite(complete)]
+        axes.plot(complete.index, complete, color=colour, label=name)
+    axes.set_yscale("log")
+    axes.set_xlabel("radius of the region (grid steps)")
+    axes.set_ylabel("time (slots)")
+    axes.legend()
+
+
+def _errors(axes: plt.Axes, data: pd.DataFrame) -> None:
+    for column, name, colour in (
+        ("prediction_error", "median error of predicted cost", "#D55E00"),
+        ("q_star_distance", "distance of Q from the true Q*", "#666666"),
+    ):
+        axes.scatter(data["radius"], 100 * data[column], color=colour, s=8, alpha=0.6, linewidths=0)
+        medians = data.groupby("radius")[column].median()
+        axes.plot(medians.index, 100 * medians, color=colour, label=name)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("radius of the region (grid steps)")
+    axes.set_ylabel("error (%)")
+    axes.legend()

@@ -1,0 +1,90 @@
+"""Fig. 11 (a, b): arrival rate and latency over time under WiKi traffic, one line per agent.
+
+Also draws any other folder of runs in the same form, a single run on a user's own trace included.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError, colour, in_order, label, rolling
+from experiments.results import finished_runs, slots_of
+
+WINDOW = 25  # slots in the moving average
+
+
+def draw(runs: Path, name: str = "fig11") -> Drawing:
+    """Draw from the finished runs below a folder."""
+    rows = slots_of(finished_runs(runs))
+    if rows.empty:
+        raise NotYetComputedError("python -m experiments.run --multirun experiment=fig11 (see make reproduce)")
+    figure, axes = plt.subplots(2, 1, figsize=(WIDE_INCHES, 4.2), sharex=True, height_ratios=[1, 1.6])
+    _arrivals(axes[0], rows)
+    data = _latencies(axes[1], rows)
+    seeds = rows["seed"].nunique()
+    workloads = ", ".join(sorted(rows["workload"].unique()))
+    model, hardware = rows["model"].iloc[0], rows["hardware"].iloc[0]
+    return Drawing(
+        name=name,
+        title=f"Fig. 11 (a, b): {model} on the CPU under {workloads}",
+        paper_shows=(
+            "The paper shows RRL Plus settling after about 150 minutes, DeepRM after about 1400 and CAPES not "
+            "within 2000; those three agents are not built yet, so this panel has the ones that are."
+        ),
+        caption=(
+            f"(a) requests per second in each slot; (b) cost per slot: mean latency with every lost request "
+            f"counted as 5 s, moving average over {WINDOW} slots, log scale; line: mean over {seeds} seed(s), "
+            f"band: lowest to highest seed. Mean over the whole run, learning included: "
+            + "; ".join(f"{label(preset)} {cost:.3g} s" for preset, cost in _means(rows).items())
+            + f". Profile {hardware}."
+        ),
+        figure=figure,
+        data=data,
+    )
+
+
+def _means(rows: pd.DataFrame) -> dict[str, float]:
+    means = rows.groupby("preset")["cost"].mean()
+    return {preset: float(means[preset]) for preset in in_order(list(means.index))}
+
+
+def _by_seed(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """One row per seed, one column per slot."""
+    return rows.pivot_table(index="seed", columns="slot", values=column, dropna=False).to_numpy(dtype=np.float64)
+
+
+def _arrivals(axes: Axes, rows: pd.DataFrame) -> None:
+    one_agent = rows[rows["preset"] == rows["preset"].iloc[0]]
+    one_seed = one_agent[one_agent["seed"] == one_agent["seed"].min()]
+    axes.plot(one_seed["minute"], one_seed["load_rps"], color="#bbbbbb", linewidth=0.7, label="measured")
+    axes.plot(one_seed["minute"], one_seed["true_load_rps"], color="#333333", label="true mean rate")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("arrivals (1/s)")
+    axes.set_title(f"(a) arrival rate (seed {one_seed['seed'].iloc[0]})", loc="left")
+    axes.legend(ncols=2, loc="upper right")
+
+
+def _latencies(axes: Axes, rows: pd.DataFrame) -> pd.DataFrame:
+    drawn = []
+    for preset in in_order(list(rows["preset"].unique())):
+        mine = rows[rows["preset"] == preset]
+        minute = np.sort(mine["minute"].unique())
+        cost_s = np.array([rolling(one, WINDOW) for one in _by_seed(mine, "cost")])
+        mean_s = cost_s.mean(axis=0)
+        axes.plot(minute, mean_s, color=colour(preset), label=label(preset))
+        axes.fill_between(
+            minute, cost_s.min(axis=0), cost_s.max(axis=0), color=colour(preset), alpha=0.15, linewidth=0
+        )
+        drawn.append(pd.DataFrame({"preset": preset, "minute": minute, "cost_s": mean_s}))
+    axes.set_yscale("log")
+    axes.set_xlabel("time (min)")
+    axes.set_ylabel("cost per slot (s)")
+    axes.set_title("(b) mean latency, lost requests counted as 5 s", loc="left")
+    axes.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.22))
+    return pd.concat(drawn, ignore_index=True)

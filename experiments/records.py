@@ -1,0 +1,116 @@
+"""Run records: what a run leaves behind, written whole or not at all.
+
+``<output_dir>/<experiment>/<run_id>/`` holds slots.parquet (deterministic rows), timings.parquet (wall-clock),
+histogram.parquet (latency histograms), diagnostics.parquet (where asked for) and manifest.json.
+The columns are described in results/README.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEMANTICS_VERSION = 1  # raised when the same settings give other rows than before
+ROOT = Path(__file__).resolve().parent.parent
+_PACKAGES = ("numpy", "simpy", "numba", "pandas", "pyarrow", "hydra-core", "gymnasium")
+
+
+def content_hash(settings: Mapping[str, Any]) -> str:
+    """Twelve hex digits that stand for a nested mapping of plain values, whatever its order."""
+    text = json.dumps({"version": SEMANTICS_VERSION, **settings}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@cache
+def git_state() -> dict[str, Any]:
+    """Revision of the checkout and whether files differ from it; None where git or the history is missing."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True, timeout=10
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    changes = git("status", "--porcelain", "--untracked-files=no")
+    return {"revision": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
+
+
+def machine() -> dict[str, Any]:
+    """The machine, in a few words."""
+    return {
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a run, None where there is none or it is broken."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the folder holds a complete run."""
+    manifest = read_manifest(folder)
+    return manifest is not None and manifest.get("status") == "finished"
+
+
+class RunFolder:
+    """Writes one run into a folder of its own and moves it into place when everything is there."""
+
+    def __init__(self, target: Path, manifest: Mapping[str, Any]) -> None:
+        self.target = target
+        self._manifest = dict(manifest)
+        self._started = datetime.now(UTC)
+        self._partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+
+    def __enter__(self) -> RunFolder:
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial.mkdir(parents=True)
+        return self
+
+    def write(self, name: str, table: pd.DataFrame) -> None:
+        """Add ``<name>.parquet``."""
+        table.to_parquet(self._partial / f"{name}.parquet", index=False)
+
+    def finish(self) -> None:
+        """Write the manifest and put the folder in its place, replacing what was there."""
+        manifest = {
+            "status": "finished",
+            **self._manifest,
+            "argv": sys.argv,
+            "git": git_state(),
+            "versions": {name: version(name) for name in _PACKAGES},
+            "machine": machine(),
+            "start": self._started.isoformat(),
+            "end": datetime.now(UTC).isoformat(),
+        }
+        (self._partial / "manifest.json").write_text(json.dumps(manifest, indent=1, default=str) + "\n")
+        if self.target.exists():
+            shutil.rmtree(self.target)
+        self._partial.rename(self.target)
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._partial, ignore_errors=True)

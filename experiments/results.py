@@ -1,0 +1,47 @@
+"""Reading results back: finished runs as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from experiments.records import is_finished, read_manifest
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder and its manifest."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved settings."""
+        config: dict[str, Any] = self.manifest["config"]
+        return config
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of the run's tables, e.g. ``slots``."""
+        return pd.read_parquet(self.folder / f"{name}.parquet")
+
+
+def finished_runs(folder: Path) -> list[Run]:
+    """Every finished run at or below a folder, in order of path."""
+    return sorted(_find(folder), key=lambda run: str(run.folder))
+
+
+def _find(folder: Path) -> Iterator[Run]:
+    for manifest in folder.glob("**/manifest.json"):
+        hidden = any(part.startswith(".") for part in manifest.relative_to(folder).parts)
+        if not hidden and is_finished(manifest.parent):
+            yield Run(manifest.parent, read_manifest(manifest.parent) or {})
+
+
+def slots_of(runs: list[Run]) -> pd.DataFrame:
+    """The slot rows of several runs, one below the other."""
+    return pd.concat([run.table("slots") for run in runs], ignore_index=True) if runs else pd.DataFrame()

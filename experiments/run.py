@@ -1,0 +1,102 @@
+"""One run: ``python -m experiments.run agent=rrl workload=wiki seed=1``; ``--multirun`` for sweeps.
+
+The last line on stdout is the run's folder.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from tqdm import tqdm
+
+from experiments.build import build_agent, build_env, check_settings, resolve, row_settings
+from experiments.cli import hydra_program
+from experiments.loop import RunRecord, run_loop
+from experiments.records import RunFolder, content_hash, git_state, is_finished, read_manifest
+from serving.cost_table import CostTable
+from serving.environment import ServingEnv
+
+
+def main(config: DictConfig) -> None:
+    """Run what the settings describe, unless it is finished already, and print its folder."""
+    check_settings(config)
+    plain = resolve(config)
+    env = build_env(plain)
+    run_id = content_hash(row_settings(plain))
+    folder = Path(plain["output_dir"]) / plain["experiment_name"] / run_id
+    if plain["fresh"] or not is_finished(folder):
+        execute(plain, env, run_id, folder)
+    else:
+        _warn_if_other_code(folder)
+    print(folder)
+
+
+def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -> None:
+    """Run the loop and write the records."""
+    table = _truth(plain)
+    agent = build_agent(plain, env, table)
+    manifest = {"run_id": run_id, "seed": plain["seed"], "config": plain}
+    label = f"{plain['agent'].get('preset')} {env.workload.name} seed={plain['seed']}"
+    with RunFolder(folder, manifest) as run_folder:
+        with tqdm(total=plain["slots"], desc=label, unit="slot", disable=not plain["progress"]) as bar:
+            record = run_loop(env, agent, plain["seed"], table, plain["estimates"], lambda: bar.update())
+        env.close()
+        _write(run_folder, record, _labels(plain, env, run_id), table)
+        run_folder.finish()
+
+
+def _truth(plain: dict[str, Any]) -> CostTable | None:
+    if not plain["truth"]:
+        return None
+    from experiments.truth import cost_table
+
+    return cost_table(plain)
+
+
+def _labels(plain: dict[str, Any], env: ServingEnv, run_id: str) -> dict[str, Any]:
+    """Columns that are the same in every row of the run."""
+    agent = plain["agent"]
+    return {
+        "run_id": run_id,
+        "agent": agent["_target_"].rpartition(".")[2],
+        "preset": agent.get("preset"),
+        "settings": agent.get("settings"),
+        "workload": env.workload.name,
+        "system": env.system.name,
+        "engine": plain["system"].get("engine"),
+        "hardware": plain["hardware"].get("name"),
+        "boundary": plain["system"].get("boundary"),
+        "model": plain["model"]["name"],
+        "objective": env.objective.name,
+        "seed": plain["seed"],
+    }
+
+
+def _write(
+    run_folder: RunFolder, record: RunRecord, labels: dict[str, Any], table: CostTable | None
+) -> None:
+    from experiments.tables import diagnostics_table, histogram_table, slots_table, timings_table
+
+    run_folder.write("slots", slots_table(record, labels))
+    run_folder.write("timings", timings_table(record))
+    run_folder.write("histogram", histogram_table(record))
+    if record.estimates:
+        run_folder.write("diagnostics", diagnostics_table(record, table))
+
+
+def _warn_if_other_code(folder: Path) -> None:
+    manifest = read_manifest(folder) or {}
+    made_by = manifest.get("git", {})
+    if made_by != git_state():
+        print(
+            f"{folder.name}: finished before, by other code (revision {made_by.get('revision')}); "
+            "used as it is, fresh=true runs it again",
+            file=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    hydra_program(main)

@@ -1,0 +1,68 @@
+"""The tables of a run, as pandas frames ready for parquet; results/README.md describes the columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.loop import RunRecord
+from serving.cost_table import CostTable
+
+_LABELS = (
+    "run_id agent preset settings workload system engine hardware boundary model objective seed".split()
+)
+_BEFORE_KNOBS = ["slot", "minute", "load_rps", "true_load_rps"]
+_AFTER_KNOBS = (
+    "mean_latency_s median_latency_s p95_latency_s p99_latency_s arrivals completions rejections timeouts "
+    "errors slo_violations cpu_utilisation gpu_utilisation backlog_start backlog_end reconfiguration_s "
+    "cost optimal_cost gap flags"
+).split()
+_NUMBERS_OR_NULL = (
+    "mean_latency_s median_latency_s p95_latency_s p99_latency_s cpu_utilisation gpu_utilisation "
+    "cost optimal_cost gap"
+).split()
+
+
+def slots_table(record: RunRecord, labels: dict[str, Any]) -> pd.DataFrame:
+    """One row per slot; everything in it is deterministic."""
+    rows = pd.DataFrame(record.rows).assign(**labels)
+    rows = rows.astype(dict.fromkeys(_NUMBERS_OR_NULL, "float64"))
+    knobs = [name for name in record.rows[0] if name not in {*_BEFORE_KNOBS, *_AFTER_KNOBS}]
+    return rows[[*_LABELS, *_BEFORE_KNOBS, *knobs, *_AFTER_KNOBS]]
+
+
+def timings_table(record: RunRecord) -> pd.DataFrame:
+    """One row per slot: wall-clock seconds."""
+    return pd.DataFrame(record.timings)
+
+
+def histogram_table(record: RunRecord) -> pd.DataFrame:
+    """One row per slot and non-empty latency bin (bins of ``serving.histogram``)."""
+    counts = np.array(record.histograms)
+    row, latency_bin = np.nonzero(counts)
+    slots = np.array([one["slot"] for one in record.rows])
+    return pd.DataFrame({"slot": slots[row], "bin": latency_bin, "count": counts[row, latency_bin]})
+
+
+def diagnostics_table(record: RunRecord, table: CostTable | None) -> pd.DataFrame:
+    """How far the agent's Q values are from where they end and from the truth, one row per slot.
+
+    Columns: ``q_distance`` = ||Q_t - Q_end|| / ||Q_end||; with a cost table also ``q_star_distance`` =
+    ||Q_t - Q*|| / ||Q*||, Q* = L + gamma / (1 - gamma) min L for the noise-free cost L at the slot's load, and
+    ``prediction_error`` = median over configurations of |l - L| / L, l = Q - gamma min Q.
+    """
+    q = np.array(record.estimates)
+    columns: dict[str, Any] = {
+        "slot": [row["slot"] for row in record.rows],
+        "q_distance": np.linalg.norm(q - q[-1], axis=1) / np.linalg.norm(q[-1]),
+    }
+    if table is not None:
+        gamma = record.discount
+        truth = np.array([table.at(row["true_load_rps"]) for row in record.rows])
+        q_star = truth + gamma / (1 - gamma) * truth.min(axis=1, keepdims=True)
+        implied = q - gamma * q.min(axis=1, keepdims=True)
+        columns["q_star_distance"] = np.linalg.norm(q - q_star, axis=1) / np.linalg.norm(q_star, axis=1)
+        columns["prediction_error"] = np.median(np.abs(implied - truth) / truth, axis=1)
+    return pd.DataFrame(columns)

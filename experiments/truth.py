@@ -1,0 +1,134 @@
+"""The exhaustive cost table of a run's system: computed once, cached by everything it depends on.
+
+``python -m experiments.truth [overrides]`` computes the table of those settings without running an agent.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from experiments.build import check_settings, resolve
+from experiments.cli import hydra_program
+from experiments.records import content_hash
+from serving.cost_table import CostTable
+from serving.slot import Slot
+from sim.exhaustive import Precision, Sweep, sweep, tabulate
+
+_IRRELEVANT = ("engine", "name", "ticks", "keep_latencies")  # of the system: none changes a cost
+_ARRAYS = ("load_rps", "cost", "standard_error", "capped", "p95_latency_s", "utilisation")
+
+
+def table_key(plain: dict[str, Any]) -> dict[str, Any]:
+    """Everything that the table depends on."""
+    return {
+        "hardware": {key: value for key, value in plain["hardware"].items() if key != "provenance"},
+        "model": plain["model"]["name"],
+        "system": {key: value for key, value in plain["system"].items() if key not in _IRRELEVANT},
+        "objective": plain["objective"],
+        "sizes": plain["workload"].get("sizes"),
+        "slot_s": plain["slot_s"],
+        "load_rps": plain["table"]["load_rps"],
+        "relative_error": plain["table"]["relative_error"],
+    }
+
+
+def table_path(plain: dict[str, Any]) -> Path:
+    """Where the table of these settings is kept."""
+    return Path(plain["table"]["folder"]) / f"{content_hash(table_key(plain))}.npz"
+
+
+def read_arrays(plain: dict[str, Any]) -> dict[str, np.ndarray] | None:
+    """The stored arrays of the table, each of shape (loads, configurations); None if not yet computed."""
+    try:
+        with np.load(table_path(plain)) as stored:
+            return {name: stored[name] for name in _ARRAYS}
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def cost_table(plain: dict[str, Any]) -> CostTable | None:
+    """The table of a simulated system, from the cache or computed now; None for a real system."""
+    if not str(plain["system"]["_target_"]).startswith("sim."):
+        return None
+    stored = read_arrays(plain)
+    if stored is None:
+        stored = _compute_once(plain)
+    return CostTable(stored["load_rps"], stored["cost"], stored["standard_error"], stored["capped"])
+
+
+def _compute_once(plain: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Compute and store the table; processes that want the same one wait for the first to finish."""
+    path = table_path(plain)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stored = read_arrays(plain)
+        if stored is not None:
+            return stored
+        sweeps = _sweeps(plain)
+        table = tabulate(sweeps)
+        arrays = {
+            "load_rps": table.load_rps,
+            "cost": table.cost,
+            "standard_error": table.standard_error,
+            "capped": table.capped,
+            "p95_latency_s": np.array([one.p95_latency_s for one in sweeps]),
+            "utilisation": np.array([one.utilisation for one in sweeps]),
+        }
+        partial = path.with_suffix(f".{os.getpid()}.partial.npz")
+        np.savez(partial, key=json.dumps(table_key(plain), default=str), **arrays)
+        partial.rename(path)
+        return arrays
+
+
+def _sweeps(plain: dict[str, Any]) -> list[Sweep]:
+    from joblib import Parallel, delayed
+    from tqdm import tqdm
+
+    loads = sorted(float(load) for load in plain["table"]["load_rps"])
+    jobs = (delayed(_sweep_load)(plain, load) for load in reversed(loads))  # the longest first
+    parallel = Parallel(n_jobs=plain["table"]["workers"], return_as="generator_unordered")
+    done = tqdm(
+        parallel(jobs), total=len(loads), desc="exhaustive table, loads", disable=not plain["progress"]
+    )
+    return sorted(done, key=lambda one: one.load_rps)
+
+
+def _sweep_load(plain: dict[str, Any], load_rps: float) -> Sweep:
+    system = instantiate(
+        plain["system"] | {"engine": "compiled", "ticks": 0, "keep_latencies": False},
+        hardware=plain["hardware"],
+        model=plain["model"]["name"],
+        slo_s=plain["objective"]["slo_s"],
+        _convert_="all",
+    )
+    objective = instantiate(plain["objective"], _convert_="all")
+    sizes = instantiate(plain["workload"].get("sizes"), _convert_="all")
+
+    def stationary(load_rps: float, seed: int, count: int) -> Sequence[Slot]:
+        from workloads.constant import Constant
+
+        return tuple(Constant(mean_rps=load_rps, slot_s=plain["slot_s"], sizes=sizes).slots(seed, count))
+
+    precision = Precision(relative_error=plain["table"]["relative_error"])
+    return sweep(system, objective, stationary, load_rps, precision)
+
+
+def _main(config: DictConfig) -> None:
+    check_settings(config)
+    plain = resolve(config)
+    if cost_table(plain) is not None:
+        print(table_path(plain))
+
+
+if __name__ == "__main__":
+    hydra_program(_main)

@@ -1,0 +1,119 @@
+"""The noise-free truth by exhaustive simulation: every configuration at every load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.cost_table import CostTable
+from serving.objective import Objective
+from serving.slot import Slot
+from serving.system import ServingSystem
+
+_SEED = 20070918  # the table's own arrivals, which no run uses
+
+
+class StationaryWorkload(Protocol):
+    """Makes slots of a constant load; the same seed gives every configuration the same requests."""
+
+    def __call__(self, load_rps: float, seed: int, count: int) -> Sequence[Slot]:
+        """``count`` slots at ``load_rps``."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """When to stop sampling a cell.
+
+    A run of ``batches`` consecutive batches of ``batch_slots`` slots, the first one thrown away as warm-up;
+    the standard error is that of the batch means.
+
+    Attributes:
+        relative_error: wanted standard error over the mean.
+        batch_slots: slots in a batch; long enough that batch means are nearly independent.
+        least_batches: measured batches before the first look.
+        most_batches: measured batches at which a cell is given up as capped.
+    """
+
+    relative_error: float = 0.01
+    batch_slots: int = 5
+    least_batches: int = 4
+    most_batches: int = 40
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Cost table of one load, and the other outcomes of the same runs, each of shape (configurations,).
+
+    ``p95_latency_s`` is the mean over slots of the slot's p95; ``utilisation`` the mean busy share.
+    """
+
+    load_rps: float
+    cost: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    capped: NDArray[np.bool_]
+    p95_latency_s: NDArray[np.float64]
+    utilisation: NDArray[np.float64]
+
+
+def sweep(
+    system: ServingSystem,
+    objective: Objective,
+    workload: StationaryWorkload,
+    load_rps: float,
+    precision: Precision = Precision(),  # noqa: B008 - frozen
+    progress: Callable[[int], None] = lambda _: None,
+) -> Sweep:
+    """Run every configuration of a system at one constant load, with common random numbers.
+
+    Every configuration starts empty and meets the same requests. ``progress`` is called with the number of
+    configurations done since the last call.
+    """
+    slots = workload(load_rps, _SEED, precision.batch_slots * (precision.most_batches + 1))
+    cells = []
+    for index in range(system.space.size):
+        cells.append(_cell(system, objective, slots, index, precision))
+        progress(1)
+    cost, error, capped, p95_s, utilisation = map(np.array, zip(*cells, strict=True))
+    return Sweep(load_rps, cost, error, capped, p95_s, utilisation)
+
+
+def _cell(
+    system: ServingSystem, objective: Objective, slots: Sequence[Slot], index: int, precision: Precision
+) -> tuple[float, float, bool, float, float]:
+    configuration = system.space.configurations[index]
+    system.reset(_SEED)
+    batch_means: list[float] = []
+    p95_s: list[float] = []
+    utilisation: list[float] = []
+    error = np.inf
+    for first in range(0, len(slots), precision.batch_slots):
+        measured = [
+            system.serve(configuration, slot) for slot in slots[first : first + precision.batch_slots]
+        ]
+        if first == 0:  # warm-up
+            continue
+        batch_means.append(float(np.mean([c for m in measured if (c := objective(m)) is not None])))
+        p95_s += [m.p95_latency_s for m in measured if m.p95_latency_s is not None]
+        utilisation += [m.cpu_utilisation or 0.0 for m in measured]
+        if len(batch_means) >= precision.least_batches:
+            error = float(np.std(batch_means, ddof=1) / np.sqrt(len(batch_means)))
+            if error <= precision.relative_error * np.mean(batch_means):
+                break
+    mean = float(np.mean(batch_means))
+    capped = error > precision.relative_error * mean
+    return mean, error, capped, float(np.mean(p95_s)) if p95_s else np.nan, float(np.mean(utilisation))
+
+
+def tabulate(sweeps: Sequence[Sweep]) -> CostTable:
+    """Put the sweeps of ascending loads into one table."""
+    ordered = sorted(sweeps, key=lambda one: one.load_rps)
+    return CostTable(
+        load_rps=np.array([one.load_rps for one in ordered]),
+        cost=np.array([one.cost for one in ordered]),
+        standard_error=np.array([one.standard_error for one in ordered]),
+        capped=np.array([one.capped for one in ordered]),
+    )
