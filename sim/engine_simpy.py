@@ -1,0 +1,154 @@
+"""The queueing engine in SimPy: the readable reference.
+
+One SimPy process is the server. It sleeps until the next event that can change who is in service: a
+departure, or an arrival that finds a free place. Arrivals at a full server change nothing until the next
+departure, so they join the queue, or are turned away, in one go when the server wakes for it.
+
+Times are kept beside the clock of SimPy, which adds up delays and so differs from them in the last bits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Generator
+from heapq import heappop, heappush
+from math import inf
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from sim.engine import SlotwiseEngine
+
+
+class SimpyEngine(SlotwiseEngine):
+    """One server as one SimPy process; see ``sim.engine`` for the model and its rules."""
+
+    def _clear(self) -> None:
+        self._env = simpy.Environment()
+        self._waiting: deque[tuple[float, float]] = deque()  # arrival_s, demand_s
+        self._in_service: list[tuple[float, int, float]] = []  # a heap of tag, admission number, arrival_s
+        self._admissions = 0  # in order of arrival, so equal tags leave in order of arrival
+        self._now_s = 0.0
+        self._virtual_s = 0.0  # V ...
+        self._virtual_at_s = 0.0  # ... as it was at this time
+        self._busy_s = 0.0
+        self._busy_at_s = 0.0
+        self._configure(0)
+
+    def _backlog(self) -> int:
+        return len(self._waiting) + len(self._in_service)
+
+    def _discard_waiting(self) -> int:
+        discarded = len(self._waiting)
+        self._waiting.clear()
+        return discarded
+
+    def _run(
+        self,
+        configuration: int,
+        start_s: float,
+        until_s: float,
+        arrival_s: NDArray[np.float64],
+        demand_s: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], int, float]:
+        self._latency_s: list[float] = []
+        self._completed_at_s: list[float] = []
+        self._rejections = 0
+        self._work([], [], start_s)
+        self._reconfigure(configuration, start_s)
+        self._work(arrival_s.tolist(), demand_s.tolist(), until_s)
+        return (
+            np.array(self._latency_s, dtype=np.float64),
+            np.array(self._completed_at_s, dtype=np.float64),
+            self._rejections,
+            self._busy_s,
+        )
+
+    def _configure(self, configuration: int) -> None:
+        self._configuration = configuration
+        self._limit = int(self._speeds.limit[configuration])
+        self._speed: list[float] = self._speeds.speed[configuration].tolist()
+        self._busy: list[float] = self._speeds.busy[configuration].tolist()
+
+    def _reconfigure(self, configuration: int, start_s: float) -> None:
+        """Begin a slot: bring V up to date where its speed changes, and fill places that became free."""
+        self._now_s = self._busy_at_s = start_s
+        self._busy_s = 0.0
+        if configuration != self._configuration:
+            self._progress(start_s)
+            self._configure(configuration)
+        while self._waiting and len(self._in_service) < self._limit:
+            self._admit(start_s, *self._waiting.popleft())
+
+    def _work(self, arrival_s: list[float], demand_s: list[float], until_s: float) -> None:
+        """Let the server work until a time, or until it is empty if that is infinity."""
+        self._env.run(until=self._env.process(self._server(arrival_s, demand_s, until_s)))
+
+    def _server(
+        self, arrival_s: list[float], demand_s: list[float], until_s: float
+    ) -> Generator[simpy.Event, None, None]:
+        timeout, in_service, waiting = self._env.timeout, self._in_service, self._waiting
+        requests = list(zip(arrival_s, demand_s, strict=True))
+        arrived = 0
+        while True:
+            departure_s = self._next_departure_s()
+            free = len(in_service) < self._limit and arrived < len(requests)
+            admission_s = arrival_s[arrived] if free else inf
+            event_s = admission_s if admission_s < departure_s else departure_s
+            if event_s > until_s or event_s == inf:
+                break
+            yield timeout(event_s - self._now_s)
+            self._now_s = event_s
+            if admission_s < departure_s:
+                self._admit(event_s, *requests[arrived])
+                arrived += 1
+                continue
+            if len(in_service) >= self._limit:
+                before = bisect_left(arrival_s, event_s, arrived)
+                self._join_queue(requests[arrived:before])
+                arrived = before
+            self._depart(event_s)
+            while waiting and len(in_service) < self._limit:
+                self._admit(event_s, *waiting.popleft())
+        self._join_queue(requests[arrived:])
+        if until_s < inf:
+            self._progress_busy(until_s)
+            yield timeout(max(0.0, until_s - self._now_s))
+            self._now_s = until_s
+
+    def _next_departure_s(self) -> float:
+        if not self._in_service:
+            return inf
+        remaining_s = self._in_service[0][0] - self._virtual_s
+        # Rounding may carry V past a tag by the last bit.
+        return self._virtual_at_s + max(0.0, remaining_s) / self._speed[len(self._in_service)]
+
+    def _progress_busy(self, now_s: float) -> None:
+        self._busy_s += self._busy[len(self._in_service)] * (now_s - self._busy_at_s)
+        self._busy_at_s = now_s
+
+    def _progress(self, now_s: float) -> None:
+        """Bring V and the busy integral up to date, before n or the configuration changes."""
+        self._progress_busy(now_s)
+        self._virtual_s += self._speed[len(self._in_service)] * (now_s - self._virtual_at_s)
+        self._virtual_at_s = now_s
+
+    def _admit(self, now_s: float, arrival_s: float, demand_s: float) -> None:
+        self._progress(now_s)
+        self._admissions += 1
+        heappush(self._in_service, (self._virtual_s + demand_s, self._admissions, arrival_s))
+
+    def _depart(self, now_s: float) -> None:
+        self._progress_busy(now_s)
+        tag, _, arrival_s = heappop(self._in_service)
+        self._virtual_s = tag if self._in_service else 0.0
+        self._virtual_at_s = now_s
+        self._latency_s.append(now_s - arrival_s)
+        self._completed_at_s.append(now_s)
+
+    def _join_queue(self, requests: list[tuple[float, float]]) -> None:
+        places = max(0, self._queue_limit - len(self._waiting))
+        self._waiting.extend(requests[:places])
+        self._rejections += max(0, len(requests) - places)

@@ -1,0 +1,48 @@
+"""What the interference curves say, tabulated: both engines take the same table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class SpeedTable:
+    """How fast a server works under each configuration with n requests in service.
+
+    Attributes:
+        limit: at most this many requests in service under each configuration, >= 1; shape (n_conf,).
+        speed: progress of EACH request with n in service, in demand-seconds per second, > 0; shape
+            (n_conf, n_max + 1), column 0 is 0. n may exceed the current limit after the limit shrank,
+            so n_max is at least the largest limit of all configurations.
+        busy: busy share of the processor with n in service, 0..1; same shape, column 0 is 0.
+
+    Raises:
+        ValueError: if shapes or values break these rules.
+    """
+
+    limit: NDArray[np.int64]
+    speed: NDArray[np.float64]
+    busy: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        rows, columns = len(self.limit), int(np.max(self.limit, initial=0)) + 1
+        if self.limit.ndim != 1 or rows == 0 or np.any(self.limit < 1):
+            raise ValueError(f"limit={self.limit}, expected a row of integers >= 1")
+        if self.speed.ndim != 2 or self.speed.shape[0] != rows or self.speed.shape[1] < columns:
+            raise ValueError(f"speed has shape {self.speed.shape}, expected ({rows}, at least {columns})")
+        if self.busy.shape != self.speed.shape:
+            raise ValueError(f"busy has shape {self.busy.shape}, expected that of speed, {self.speed.shape}")
+        if np.any(self.speed[:, 0] != 0) or np.any(self.busy[:, 0] != 0):
+            raise ValueError("speed and busy have entries other than 0 in column 0, nobody in service")
+        if not (np.all(self.speed[:, 1:] > 0) and np.all(np.isfinite(self.speed))):
+            raise ValueError("speed has entries that are not > 0 and finite")
+        if not (np.all(self.busy >= 0) and np.all(self.busy <= 1)):
+            raise ValueError("busy has entries outside 0..1")
+
+    @property
+    def size(self) -> int:
+        """Number of configurations."""
+        return len(self.limit)
