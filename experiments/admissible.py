@@ -1,7 +1,7 @@
 """Hardware profiles admissible under the paper's published facts: ``python -m experiments.admissible``.
 
-Arguments (key=value): ``count=20``, ``seed=0``, ``target=results/hardware``. Writes ``paper_cpu_00.yaml`` and so
-on, and ``paper_cpu.yaml``: the draw nearest to all others, by a rule fixed before any agent was run.
+Arguments (key=value): ``count=20``, ``seed=0``, ``target=results/hardware``. Writes ``paper_cpu_00.yaml`` and
+so on, and ``paper_cpu.yaml``: the draw nearest to all others, by a rule fixed before any agent was run.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 import yaml
 from tqdm import tqdm
+from workloads.constant import Constant
 
 from experiments.arguments import parse
 from serving.slot import Slot
 from sim.admissible import admissible, as_provenance, hardware, medoid
-from workloads.constant import Constant
 
 
 def _stationary(load_rps: float, seed: int, count: int) -> Sequence[Slot]:
@@ -29,7 +29,7 @@ def search(count: int, seed: int, target: Path) -> Path:
     kept = []
     with tqdm(desc="draws", file=sys.stderr) as draws, tqdm(total=count, desc="admissible") as bar:
         for parameters, facts in admissible(seed, _stationary, draws.update):
-            kept.append((parameters, facts, draws.n))
+            kept.append((parameters, facts, int(draws.n)))
             bar.update()
             if len(kept) == count:
                 break
@@ -46,7 +46,7 @@ def search(count: int, seed: int, target: Path) -> Path:
 
 
 def _write(path: Path, profile: dict[str, Any]) -> None:
-    header = f"# Written by `python -m experiments.admissible`; the ranges and facts stand in sim/admissible.py.\n"
+    header = "# Written by `python -m experiments.admissible`; ranges and facts stand in sim/admissible.py.\n"
     path.write_text(header + yaml.safe_dump(profile, sort_keys=False))
 
 

@@ -1,4 +1,4 @@
-"""``key=value`` arguments for the small programs that need no hydra; the same manners as ``experiments.cli``."""
+"""``key=value`` arguments for the small programs that need no hydra; manners as in ``experiments.cli``."""
 
 from __future__ import annotations
 

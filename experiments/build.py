@@ -97,7 +97,9 @@ def agent_wants(plain: dict[str, Any], name: str) -> bool:
     """Whether the agent's constructor asks for ``name``."""
     target = plain["agent"].get("_target_")
     if target in (None, "???"):
-        raise UsageError("agent._target_ is not set, expected the class of your agent, e.g. my_module.MyAgent")
+        raise UsageError(
+            "agent._target_ is not set, expected the class of your agent, e.g. my_module.MyAgent"
+        )
     return name in inspect.signature(get_object(target)).parameters
 
 

@@ -1,7 +1,7 @@
 """Run records: what a run leaves behind, written whole or not at all.
 
-``<output_dir>/<experiment>/<run_id>/`` holds slots.parquet (deterministic rows), timings.parquet (wall-clock),
-histogram.parquet (latency histograms), diagnostics.parquet (where asked for) and manifest.json.
+``<output_dir>/<experiment>/<run_id>/`` holds slots.parquet (deterministic rows), timings.parquet
+(wall-clock), histogram.parquet (latency histograms), diagnostics.parquet (where asked for) and manifest.json.
 The columns are described in results/README.md.
 """
 

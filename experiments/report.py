@@ -15,12 +15,13 @@ from experiments.records import git_state, machine
 from experiments.results import Run, finished_runs
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1060px; margin: 2em auto; padding: 0 1em; color: #222; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1060px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.6em } h2 { margin-top: 2em; border-bottom: 1px solid #ddd; }
-figure { margin: 1.5em 0 } figure img { max-width: 100%; height: auto } figcaption { color: #444; font-size: .92em }
-table { border-collapse: collapse; font-size: .85em; width: 100% } td, th { padding: .25em .5em; text-align: left;
-vertical-align: top; border-bottom: 1px solid #eee } th.sortable { cursor: pointer } th.sortable::after {
-content: " \\21C5"; color: #aaa } .wide { overflow-x: auto } code { background: #f5f5f5 }
+figure { margin: 1.5em 0 } figure img { max-width: 100%; height: auto }
+figcaption { color: #444; font-size: .92em } code { background: #f5f5f5 } .wide { overflow-x: auto }
+table { border-collapse: collapse; font-size: .85em; width: 100% }
+td, th { padding: .25em .5em; text-align: left; vertical-align: top; border-bottom: 1px solid #eee }
+th.sortable { cursor: pointer } th.sortable::after { content: " \\21C5"; color: #aaa }
 """
 
 _SORT = """
@@ -54,7 +55,7 @@ def build(results: Path) -> str:
         [
             "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
             "<meta name='viewport' content='width=device-width, initial-scale=1'>",
-            f"<title>Region-based RL for model serving: reproduction</title><style>{_STYLE}</style></head><body>",
+            f"<title>Region-based RL for model serving</title><style>{_STYLE}</style></head><body>",
             "<h1>Region-based reinforcement learning for model serving: what reproduces</h1>",
             _summary(claims, runs),
             "<h2>Figures</h2>",
@@ -103,22 +104,29 @@ def _means(runs: list[Run]) -> str:
         )
     if not rows:
         return ""
-    table = pd.DataFrame(rows).groupby(["experiment", "workload", "agent", "radius"], as_index=False).agg(
-        runs=("cost", "size"),
-        mean_cost_s=("cost", "mean"),
-        mean_latency_s=("latency", "mean"),
-        optimal_cost_s=("optimal", "mean"),
+    table = (
+        pd.DataFrame(rows)
+        .groupby(["experiment", "workload", "agent", "radius"], as_index=False)
+        .agg(
+            runs=("cost", "size"),
+            mean_cost_s=("cost", "mean"),
+            mean_latency_s=("latency", "mean"),
+            optimal_cost_s=("optimal", "mean"),
+        )
     )
     table["cost over optimal"] = table["mean_cost_s"] / table["optimal_cost_s"]
-    return (
-        "<p>Mean over the whole run, learning included (cost counts a lost request as 5 s):</p>"
-        + _table(table.sort_values(["experiment", "mean_cost_s"]))
+    return "<p>Mean over the whole run, learning included (cost counts a lost request as 5 s):</p>" + _table(
+        table.sort_values(["experiment", "mean_cost_s"])
     )
 
 
 def _table(table: pd.DataFrame) -> str:
     text = table.to_html(
-        index=False, classes="sortable-table", border=0, float_format=lambda number: f"{number:.4g}", na_rep=""
+        index=False,
+        classes="sortable-table",
+        border=0,
+        float_format=lambda number: f"{number:.4g}",
+        na_rep="",
     )
     return f"<div class='wide'>{text}</div>"
 

@@ -42,7 +42,7 @@ def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -
     label = f"{plain['agent'].get('preset')} {env.workload.name} seed={plain['seed']}"
     with RunFolder(folder, manifest) as run_folder:
         with tqdm(total=plain["slots"], desc=label, unit="slot", disable=not plain["progress"]) as bar:
-            record = run_loop(env, agent, plain["seed"], table, plain["estimates"], lambda: bar.update())
+            record = run_loop(env, agent, plain["seed"], table, plain["estimates"], bar.update)
         env.close()
         _write(run_folder, record, _labels(plain, env, run_id), table)
         run_folder.finish()
@@ -75,9 +75,7 @@ def _labels(plain: dict[str, Any], env: ServingEnv, run_id: str) -> dict[str, An
     }
 
 
-def _write(
-    run_folder: RunFolder, record: RunRecord, labels: dict[str, Any], table: CostTable | None
-) -> None:
+def _write(run_folder: RunFolder, record: RunRecord, labels: dict[str, Any], table: CostTable | None) -> None:
     from experiments.tables import diagnostics_table, histogram_table, slots_table, timings_table
 
     run_folder.write("slots", slots_table(record, labels))

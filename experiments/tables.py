@@ -10,19 +10,53 @@ import pandas as pd
 from experiments.loop import RunRecord
 from serving.cost_table import CostTable
 
-_LABELS = (
-    "run_id agent preset settings workload system engine hardware boundary model objective seed".split()
-)
+_LABELS = [
+    "run_id",
+    "agent",
+    "preset",
+    "settings",
+    "workload",
+    "system",
+    "engine",
+    "hardware",
+    "boundary",
+    "model",
+    "objective",
+    "seed",
+]
 _BEFORE_KNOBS = ["slot", "minute", "load_rps", "true_load_rps"]
-_AFTER_KNOBS = (
-    "mean_latency_s median_latency_s p95_latency_s p99_latency_s arrivals completions rejections timeouts "
-    "errors slo_violations cpu_utilisation gpu_utilisation backlog_start backlog_end reconfiguration_s "
-    "cost optimal_cost gap flags"
-).split()
-_NUMBERS_OR_NULL = (
-    "mean_latency_s median_latency_s p95_latency_s p99_latency_s cpu_utilisation gpu_utilisation "
-    "cost optimal_cost gap"
-).split()
+_AFTER_KNOBS = [
+    "mean_latency_s",
+    "median_latency_s",
+    "p95_latency_s",
+    "p99_latency_s",
+    "arrivals",
+    "completions",
+    "rejections",
+    "timeouts",
+    "errors",
+    "slo_violations",
+    "cpu_utilisation",
+    "gpu_utilisation",
+    "backlog_start",
+    "backlog_end",
+    "reconfiguration_s",
+    "cost",
+    "optimal_cost",
+    "gap",
+    "flags",
+]
+_NUMBERS_OR_NULL = [
+    "mean_latency_s",
+    "median_latency_s",
+    "p95_latency_s",
+    "p99_latency_s",
+    "cpu_utilisation",
+    "gpu_utilisation",
+    "cost",
+    "optimal_cost",
+    "gap",
+]
 
 
 def slots_table(record: RunRecord, labels: dict[str, Any]) -> pd.DataFrame:
@@ -50,8 +84,8 @@ def diagnostics_table(record: RunRecord, table: CostTable | None) -> pd.DataFram
     """How far the agent's Q values are from where they end and from the truth, one row per slot.
 
     Columns: ``q_distance`` = ||Q_t - Q_end|| / ||Q_end||; with a cost table also ``q_star_distance`` =
-    ||Q_t - Q*|| / ||Q*||, Q* = L + gamma / (1 - gamma) min L for the noise-free cost L at the slot's load, and
-    ``prediction_error`` = median over configurations of |l - L| / L, l = Q - gamma min Q.
+    ||Q_t - Q*|| / ||Q*||, Q* = L + gamma / (1 - gamma) min L for the noise-free cost L at the slot's load,
+    and ``prediction_error`` = median over configurations of |l - L| / L, l = Q - gamma min Q.
     """
     q = np.array(record.estimates)
     columns: dict[str, Any] = {

@@ -85,7 +85,8 @@ def _compute_once(plain: dict[str, Any]) -> dict[str, np.ndarray]:
             "utilisation": np.array([one.utilisation for one in sweeps]),
         }
         partial = path.with_suffix(f".{os.getpid()}.partial.npz")
-        np.savez(partial, key=json.dumps(table_key(plain), default=str), **arrays)
+        stored = {"key": np.array(json.dumps(table_key(plain), default=str))} | arrays
+        np.savez(partial, **stored)  # type: ignore[arg-type]
         partial.rename(path)
         return arrays
 

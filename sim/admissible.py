@@ -60,8 +60,8 @@ class Facts:
             without a number: smooth locally (Fig. 3, 4). Steps to and from 0 are left out: they change the
             meaning of the setting.
         global_ratio: worst over best cost at 14 requests/s. Published without a number: versatile globally.
-        sequential_cost_ratio: sequential over best cost at 14 requests/s, the queue bounded and a lost request
-            counted as 5 s; reported beside the facts, not asked for.
+        sequential_cost_ratio: sequential over best cost at 14 requests/s, the queue bounded and a lost
+            request counted as 5 s; reported beside the facts, not asked for.
     """
 
     throughput_ratio: float
@@ -158,7 +158,7 @@ def medoid(candidates: Sequence[dict[str, float]]) -> int:
 def as_provenance(facts: Facts, seed: int, drawn: int) -> dict[str, Any]:
     """What a profile says about where its numbers come from."""
     return {
-        "source": "drawn from stated physical ranges (sim/admissible.py), kept because all published facts hold",
+        "source": "drawn from stated physical ranges, kept because all facts hold (sim/admissible.py)",
         "seed": seed,
         "draws": drawn,
         "facts": {key: float(f"{value:.4g}") for key, value in asdict(facts).items()},

@@ -202,11 +202,11 @@ def make_engine(
         raise UsageError(f"queue_limit={queue_limit}, expected an integer >= 0 or null")
     # Imported here, so that numba loads only where it is asked for.
     if name == "simpy":
-        from sim.engine_simpy import SimpyEngine  # noqa: PLC0415
+        from sim.engine_simpy import SimpyEngine
 
         return SimpyEngine(speeds, boundary, queue_limit)
     if name == "compiled":
-        from sim.engine_compiled import CompiledEngine  # noqa: PLC0415
+        from sim.engine_compiled import CompiledEngine
 
         return CompiledEngine(speeds, boundary, queue_limit)
     raise UsageError(f"engine={name!r}, choose from ['compiled', 'simpy']")

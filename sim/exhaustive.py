@@ -64,7 +64,7 @@ def sweep(
     objective: Objective,
     workload: StationaryWorkload,
     load_rps: float,
-    precision: Precision = Precision(),  # noqa: B008 - frozen
+    precision: Precision = Precision(),
     progress: Callable[[int], None] = lambda _: None,
 ) -> Sweep:
     """Run every configuration of a system at one constant load, with common random numbers.

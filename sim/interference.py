@@ -4,8 +4,9 @@ Two families for CPU servers. ``nested`` is the paper's picture (Fig. 1): every 
 inter-op x intra-op threads. ``shared_pool`` is what a TensorFlow process does: one inter-op pool and one
 intra-op pool, shared by all requests.
 
-All functions broadcast: ``inter_op`` and ``intra_op`` are effective values (0 already replaced), ``in_service``
-is the number of requests in service, and a speed of 1 is sequential execution with the machine to itself.
+All functions broadcast: ``inter_op`` and ``intra_op`` are effective values (0 already replaced),
+``in_service`` is the number of requests in service, and a speed of 1 is sequential execution with the
+machine to itself.
 """
 
 from __future__ import annotations

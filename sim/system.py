@@ -95,4 +95,5 @@ class SimulatedCpu:
 def _tick(slot: Slot, tally: SlotTally, count: int) -> Ticks:
     position = (tally.completed_at_s - slot.start_s) / tally.elapsed_s * count
     tick = np.clip(position.astype(np.int64), 0, count - 1)
-    return Ticks(np.bincount(tick, minlength=count), np.bincount(tick, tally.latency_s, count))
+    latency_sum_s = np.bincount(tick, tally.latency_s, count).astype(np.float64)
+    return Ticks(np.bincount(tick, minlength=count), latency_sum_s)

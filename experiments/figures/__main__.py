@@ -1,7 +1,7 @@
 """``python -m experiments.figures [fig=11] [runs=FOLDER] [target=results/figures]``.
 
 Draws the figures that have results, or the one asked for. ``runs=`` draws Fig. 11's form from any folder of
-runs, such as a single run on your own trace: ``python -m experiments.figures fig=11 runs=results/runs/single``.
+runs, such as a single run on your own trace: ``fig=11 runs=results/runs/single``.
 """
 
 from __future__ import annotations

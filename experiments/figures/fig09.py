@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from experiments.convergence import first_passage, settles
 from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
@@ -17,7 +18,9 @@ def draw(runs: Path) -> Drawing:
     """Draw from the runs of ``experiment=fig09``."""
     found = finished_runs(runs)
     if not found:
-        raise NotYetComputedError("python -m experiments.run --multirun experiment=fig09 (see make reproduce)")
+        raise NotYetComputedError(
+            "python -m experiments.run --multirun experiment=fig09 (see make reproduce)"
+        )
     data = pd.DataFrame([_outcome(run) for run in found]).sort_values(["radius", "seed"], ignore_index=True)
     figure, axes = plt.subplots(1, 2, figsize=(WIDE_INCHES, 2.8))
     slots = int(data["slots"].max())
@@ -27,15 +30,15 @@ def draw(runs: Path) -> Drawing:
         name="fig09",
         title="Fig. 9: RRL at a constant load, convergence and error against the radius of the region",
         paper_shows=(
-            "The paper shows convergence time falling quickly with the region's size (5 x faster at size 1 than "
-            "Q-learning, which is size 0) and the prediction error growing much more slowly."
+            "The paper shows convergence time falling quickly with the region's size (5 x faster at size 1 "
+            "than Q-learning, which is size 0) and the prediction error growing much more slowly."
         ),
         caption=(
             f"Preset rrl_paper with the constant estimator, 14 requests/s, {slots} slots, "
-            f"{data['seed'].nunique()} seed(s); dots are seeds, lines their medians. Left: slots until Q stays "
+            f"{data['seed'].nunique()} seed(s); dots are seeds, lines medians. Left: slots until Q stays "
             f"within 10 % of its end (conv. of Q), and until the noise-free gap to the best configuration, "
-            f"averaged over 25 slots, is first at most 1.25 (first passage) or stays so (settled); triangles "
-            f"at the top are seeds that never got there. Right: errors at the end of the run."
+            f"averaged over 25 slots, is first at most 1.25 (first passage) or stays so (settled); "
+            f"triangles at the top are seeds that never got there. Right: errors at the end of the run."
         ),
         figure=figure,
         data=data,
@@ -66,12 +69,14 @@ _SERIES = {
 }
 
 
-def _times(axes: plt.Axes, data: pd.DataFrame, slots: int) -> None:
+def _times(axes: Axes, data: pd.DataFrame, slots: int) -> None:
     for column, (name, colour, shift) in _SERIES.items():
         reached = data[data[column].notna()]
         never = data[data[column].isna()]
         axes.scatter(reached["radius"] + shift, reached[column], color=colour, s=8, alpha=0.6, linewidths=0)
-        axes.scatter(never["radius"] + shift, np.full(len(never), slots * 1.25), color=colour, s=14, marker="^")
+        axes.scatter(
+            never["radius"] + shift, np.full(len(never), slots * 1.25), color=colour, s=14, marker="^"
+        )
         complete = data.groupby("radius")[column].apply(
             lambda times: times.fillna(np.inf).median()  # a median beyond the run's end is not drawn
         )
@@ -83,7 +88,7 @@ def _times(axes: plt.Axes, data: pd.DataFrame, slots: int) -> None:
     axes.legend()
 
 
-def _errors(axes: plt.Axes, data: pd.DataFrame) -> None:
+def _errors(axes: Axes, data: pd.DataFrame) -> None:
     for column, name, colour in (
         ("prediction_error", "median error of predicted cost", "#D55E00"),
         ("q_star_distance", "distance of Q from the true Q*", "#666666"),

@@ -13,7 +13,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError, colour, in_order, label, rolling
+from experiments.figures.style import (
+    WIDE_INCHES,
+    Drawing,
+    NotYetComputedError,
+    colour,
+    in_order,
+    label,
+    rolling,
+)
 from experiments.results import finished_runs, slots_of
 
 WINDOW = 25  # slots in the moving average
@@ -23,7 +31,9 @@ def draw(runs: Path, name: str = "fig11") -> Drawing:
     """Draw from the finished runs below a folder."""
     rows = slots_of(finished_runs(runs))
     if rows.empty:
-        raise NotYetComputedError("python -m experiments.run --multirun experiment=fig11 (see make reproduce)")
+        raise NotYetComputedError(
+            "python -m experiments.run --multirun experiment=fig11 (see make reproduce)"
+        )
     figure, axes = plt.subplots(2, 1, figsize=(WIDE_INCHES, 4.2), sharex=True, height_ratios=[1, 1.6])
     _arrivals(axes[0], rows)
     data = _latencies(axes[1], rows)
@@ -34,13 +44,13 @@ def draw(runs: Path, name: str = "fig11") -> Drawing:
         name=name,
         title=f"Fig. 11 (a, b): {model} on the CPU under {workloads}",
         paper_shows=(
-            "The paper shows RRL Plus settling after about 150 minutes, DeepRM after about 1400 and CAPES not "
-            "within 2000; those three agents are not built yet, so this panel has the ones that are."
+            "The paper shows RRL Plus settling after about 150 minutes, DeepRM after about 1400 and CAPES "
+            "not within 2000; those three agents are not built yet, so this panel has the ones that are."
         ),
         caption=(
             f"(a) requests per second in each slot; (b) cost per slot: mean latency with every lost request "
-            f"counted as 5 s, moving average over {WINDOW} slots, log scale; line: mean over {seeds} seed(s), "
-            f"band: lowest to highest seed. Mean over the whole run, learning included: "
+            f"counted as 5 s, moving average over {WINDOW} slots, log scale; line: mean over {seeds} "
+            f"seed(s), band: lowest to highest seed. Mean over the whole run, learning included: "
             + "; ".join(f"{label(preset)} {cost:.3g} s" for preset, cost in _means(rows).items())
             + f". Profile {hardware}."
         ),
@@ -56,7 +66,9 @@ def _means(rows: pd.DataFrame) -> dict[str, float]:
 
 def _by_seed(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
     """One row per seed, one column per slot."""
-    return rows.pivot_table(index="seed", columns="slot", values=column, dropna=False).to_numpy(dtype=np.float64)
+    return rows.pivot_table(index="seed", columns="slot", values=column, dropna=False).to_numpy(
+        dtype=np.float64
+    )
 
 
 def _arrivals(axes: Axes, rows: pd.DataFrame) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -43,7 +43,7 @@ LABELS = {
 }
 ORDER = list(COLOURS)
 
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "font.size": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -79,7 +79,7 @@ class Drawing:
 def apply() -> None:
     """Switch the shared look on."""
     plt.rcdefaults()
-    plt.rcParams.update(_SETTINGS)
+    plt.rcParams.update(_SETTINGS)  # type: ignore[arg-type]
 
 
 def colour(preset: str) -> str:
@@ -113,6 +113,6 @@ def save(drawing: Drawing, folder: Path) -> list[Path]:
     drawing.data.to_csv(partial[2], index=False, float_format="%.6g")
     partial[3].write_text(f"{drawing.title}\n{drawing.paper_shows}\n{drawing.caption}\n")
     for written, path in zip(partial, paths, strict=True):
-        os.replace(written, path)
+        written.replace(path)
     plt.close(drawing.figure)
     return paths

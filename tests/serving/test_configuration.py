@@ -21,8 +21,7 @@ def test_index_and_configuration_are_inverse(index):
     assert SPACE.index(SPACE.configurations[index]) == index
 
 
-# Points of the integer lattice within a radius, from the literature on the sphere problem (OEIS A000605 and the
-# half-way radii), as listed in the design documents.
+# Points of the integer lattice within a radius: a fact of number theory, not of this code.
 @pytest.mark.parametrize(
     ("radius", "count"),
     [(0, 1), (1, 7), (2**0.5, 19), (3**0.5, 27), (2, 33), (5**0.5, 57), (6**0.5, 81), (8**0.5, 93), (3, 123)],
