@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
 from tqdm import tqdm
-from workloads.constant import Constant
 
 from experiments.arguments import parse
 from serving.slot import Slot
 from sim.admissible import admissible, as_provenance, hardware, medoid
+from workloads.constant import Constant
 
 
 def _stationary(load_rps: float, seed: int, count: int) -> Sequence[Slot]:
@@ -27,12 +28,11 @@ def _stationary(load_rps: float, seed: int, count: int) -> Sequence[Slot]:
 def search(count: int, seed: int, target: Path) -> Path:
     """Draw ``count`` admissible profiles and write them; returns the path of the central one."""
     kept = []
-    with tqdm(desc="draws", file=sys.stderr) as draws, tqdm(total=count, desc="admissible") as bar:
-        for parameters, facts in admissible(seed, _stationary, draws.update):
-            kept.append((parameters, facts, int(draws.n)))
+    with tqdm(total=count, desc="admissible profiles") as bar:
+        for parameters, facts, drawn in islice(admissible(seed, _stationary), count):
+            kept.append((parameters, facts, drawn))
             bar.update()
-            if len(kept) == count:
-                break
+            bar.set_postfix(draws=drawn)
     target.mkdir(parents=True, exist_ok=True)
     for number, (parameters, facts, drawn) in enumerate(kept):
         name = f"paper_cpu_{number:02d}"

@@ -1,0 +1,57 @@
+"""The Gymnasium environment, as everyone else's agents meet it."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from serving.observation import Observation
+
+
+@pytest.fixture
+def env():
+    made = gymnasium.make("rrl/Simulated-v0", overrides=["slots=5", "truth=false"])
+    yield made
+    made.close()
+
+
+def test_it_passes_gymnasiums_own_check(env):
+    check_env(env.unwrapped, skip_render_check=True)
+
+
+def test_an_episode_is_truncated_after_its_slots(env):
+    env.reset(seed=1)
+    ends = [env.step(0)[2:4] for _ in range(5)]
+    assert ends == [(False, False)] * 4 + [(False, True)]
+    with pytest.raises(RuntimeError, match="reset"):
+        env.unwrapped.step(0)
+
+
+def test_reward_is_minus_the_cost_and_info_names_what_the_array_holds(env):
+    observation, info = env.reset(seed=1)
+    assert not observation[list(Observation.FIELDS).index("load_rps")]
+    observation, reward, _, _, info = env.step(700)
+    assert reward == -info["cost"]
+    for value, name in zip(observation, Observation.FIELDS, strict=True):
+        assert value == pytest.approx(getattr(info["observation"], name), rel=1e-6)
+    assert info["observation"].load_rps == info["measurement"].load_rps
+
+
+@pytest.mark.parametrize(("load_seen", "offset"), [("previous", 0), ("current", 1)])
+def test_the_load_seen_is_that_of_the_previous_or_the_current_slot(load_seen, offset):
+    made = gymnasium.make("rrl/Simulated-v0", overrides=["slots=6", f"load_seen={load_seen}"])
+    _, info = made.reset(seed=1)
+    seen, measured = [info["observation"].load_rps], []
+    for _ in range(6):
+        info = made.step(700)[4]
+        seen.append(info["observation"].load_rps)
+        measured.append(info["measurement"].load_rps)
+    np.testing.assert_allclose(seen[1 - offset : 5], measured[: 4 + offset])
+
+
+def test_the_seed_decides_the_requests(env):
+    def loads(seed):
+        env.reset(seed=seed)
+        return [env.step(700)[4]["measurement"].load_rps for _ in range(5)]
+
+    assert loads(1) == loads(1) != loads(2)

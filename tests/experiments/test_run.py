@@ -1,0 +1,177 @@
+"""Runs end to end: determinism, records, skipping, one's own agent."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.records import RunFolder, content_hash, is_finished
+from experiments.results import finished_runs
+from serving.histogram import count_latencies
+
+ROOT = Path(__file__).resolve().parents[2]
+FAST = ["truth=false", "progress=false", "slots=12"]
+
+
+def run(tmp_path, *overrides, cwd=ROOT, check=True):
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.run", *FAST, f"output_dir={tmp_path}/runs", *overrides],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"PYTHONPATH": str(cwd)},
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def folder_of(done):
+    return Path(done.stdout.strip().splitlines()[-1])
+
+
+def rows_of(done, without=("run_id",)):
+    return pd.read_parquet(folder_of(done) / "slots.parquet").drop(columns=list(without))
+
+
+def test_the_same_seed_gives_identical_rows_and_another_does_not(tmp_path):
+    first = rows_of(run(tmp_path / "a", "seed=1"))
+    pd.testing.assert_frame_equal(first, rows_of(run(tmp_path / "b", "seed=1")), check_exact=True)
+    other = rows_of(run(tmp_path / "a", "seed=2"))
+    assert (first["arrivals"] != other["arrivals"]).any()
+
+
+def test_both_engines_give_identical_rows(tmp_path):
+    compiled = rows_of(run(tmp_path, "system.engine=compiled"), ("run_id", "engine"))
+    simpy = rows_of(run(tmp_path, "system.engine=simpy"), ("run_id", "engine"))
+    pd.testing.assert_frame_equal(compiled, simpy, check_exact=True)
+
+
+def test_every_agent_meets_the_same_requests(tmp_path):
+    columns = ["slot", "minute", "load_rps", "true_load_rps", "arrivals"]
+    first, second = (rows_of(run(tmp_path, f"agent={name}"))[columns] for name in ("random", "q_learning"))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("run"), "agent=random", "seed=3", "slots=30")
+
+
+def test_rows_hold_what_the_schema_says(finished):
+    rows = pd.read_parquet(folder_of(finished) / "slots.parquet")
+    described = (ROOT / "results" / "README.md").read_text()
+    for column in rows.columns:
+        name = re.sub(r"^(mean|median|p95|p99)_latency_s$", r"\1", column)
+        assert name in described, column
+    assert rows["run_id"].nunique() == 1
+    assert rows["slot"].tolist() == list(range(30))
+    assert rows["minute"].tolist() == [2.0 * slot for slot in range(30)]
+
+
+def test_requests_are_conserved_over_every_slot(finished):
+    rows = rows_of(finished)
+    lost = rows["rejections"] + rows["timeouts"] + rows["errors"]
+    into, out = rows["backlog_start"] + rows["arrivals"], rows["completions"] + lost + rows["backlog_end"]
+    assert (into == out).all()
+    assert (rows["backlog_start"].to_numpy()[1:] == rows["backlog_end"].to_numpy()[:-1]).all()
+
+
+def test_cost_is_the_mean_with_losses_at_the_penalty(finished):
+    rows = rows_of(finished)
+    total = rows["mean_latency_s"].fillna(0) * rows["completions"] + 5 * rows["rejections"]
+    expected = total / (rows["completions"] + rows["rejections"])
+    np.testing.assert_allclose(rows["cost"], expected, rtol=1e-12)
+
+
+def test_histograms_count_every_completion(finished):
+    counts = pd.read_parquet(folder_of(finished) / "histogram.parquet").groupby("slot")["count"].sum()
+    rows = rows_of(finished).set_index("slot")["completions"]
+    assert (counts.reindex(rows.index, fill_value=0) == rows).all()
+    assert count_latencies(np.array([0.1])).sum() == 1
+
+
+def test_the_manifest_says_how_the_run_came_about(finished):
+    manifest = json.loads((folder_of(finished) / "manifest.json").read_text())
+    assert manifest["status"] == "finished"
+    assert manifest["seed"] == 3
+    assert manifest["config"]["agent"]["preset"] == "random"
+    assert {"argv", "git", "versions", "machine", "start", "end"} <= set(manifest)
+
+
+def test_a_finished_run_is_used_again_and_a_broken_one_redone(tmp_path):
+    folder = folder_of(run(tmp_path))
+    stamp = (folder / "slots.parquet").stat().st_mtime_ns
+    assert folder_of(run(tmp_path)) == folder
+    assert (folder / "slots.parquet").stat().st_mtime_ns == stamp
+    (folder / "manifest.json").write_text("{ half writ")
+    run(tmp_path)
+    assert is_finished(folder)
+    run(tmp_path, "fresh=true")
+    assert (folder / "slots.parquet").stat().st_mtime_ns != stamp
+
+
+def test_where_results_go_changes_no_run_id_and_what_changes_rows_does(tmp_path):
+    ids = [
+        folder_of(run(tmp_path / name, *overrides)).name
+        for name, overrides in [("a", []), ("b", ["progress=true"]), ("c", ["agent.radius=1"])]
+    ]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_run_on_a_trace_is_keyed_by_its_content(tmp_path):
+    first, copy, other = (tmp_path / f"{name}.csv" for name in ("first", "copy", "other"))
+    line = "{:02d}/09/2007 {:02d}:{:02d}:00,{}\n"
+    text = "".join(line.format(18, 10 + i // 60, i % 60, 600 + i) for i in range(60))
+    first.write_text(text)
+    copy.write_text(text)
+    other.write_text(text.replace("600", "660"))
+    ids = [folder_of(run(tmp_path, f"workload.trace={path}")).name for path in (first, copy, other)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_content_hash_ignores_order_and_nothing_else():
+    assert content_hash({"a": 1, "b": {"c": 2, "d": 3}}) == content_hash({"b": {"d": 3, "c": 2}, "a": 1})
+    assert content_hash({"a": 1}) != content_hash({"a": 2})
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    target = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt), RunFolder(target, {}) as folder:
+        folder.write("slots", pd.DataFrame({"slot": [0]}))
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+    assert finished_runs(tmp_path) == []
+
+
+def test_a_sweep_makes_a_run_each_with_every_launcher(tmp_path):
+    overrides = ["--multirun", "agent=random,sequential", "seed=0,1", f"hydra.sweep.dir={tmp_path}/sweep"]
+    run(tmp_path / "basic", *overrides)
+    run(tmp_path / "joblib", *overrides, "hydra/launcher=joblib")
+    basic, joblib = (finished_runs(tmp_path / name) for name in ("basic", "joblib"))
+    assert len(basic) == 4
+    for one, other in zip(basic, joblib, strict=True):
+        pd.testing.assert_frame_equal(one.table("slots"), other.table("slots"), check_exact=True)
+
+
+def test_the_agent_in_the_readme_runs(tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    (tmp_path / "my_agent.py").write_text(re.search(r"```python\n(import numpy.*?)```", readme, re.S)[1])
+    command = re.search(r"python -m experiments.run (agent=custom .*)", readme)[1].split()
+    rows = rows_of(run(tmp_path, *command, cwd=tmp_path))
+    assert set(rows["agent"]) == {"EpsilonGreedy"}
+    assert len(rows) == 12
+
+
+def test_a_hardware_file_replaces_the_profile(tmp_path):
+    text = (ROOT / "conf" / "hardware" / "paper_cpu.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(text.replace("name: paper_cpu", "name: mine"))
+    rows = rows_of(run(tmp_path, f"hardware.file={tmp_path}/mine.yaml"))
+    assert set(rows["hardware"]) == {"mine"}
