@@ -47,7 +47,7 @@ def median(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def iqm(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Interquartile mean over the last axis: a quarter of the values (rounded down) is cut off at each end."""
+    """Interquartile mean over the last axis: a quarter (rounded down) is cut off at each end."""
     cut = values.shape[-1] // 4
     return mean(np.sort(values, axis=-1)[..., cut : values.shape[-1] - cut])
 
