@@ -110,7 +110,7 @@ def _ratio_of_medians(
     times = np.array(pairs)
     never = np.isinf(times).sum(axis=0)
     counts = ", ".join(
-        f"{name}: {len(pairs) - count} of {len(pairs)} seeds settled within {slots} slots"
+        f"{name}: {len(pairs) - count} of {len(pairs)} seeds settled in runs of {slots} slots"
         for name, count in zip(names, never, strict=True)
     )
     first, second = median(times.T)

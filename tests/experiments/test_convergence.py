@@ -64,9 +64,9 @@ def test_settling_is_never_before_the_first_passage_and_holds_to_the_end(gap, wi
     ("distance", "slots"),
     [
         (pieces((40, 0.5), (60, 0.05)), 41),
-        (pieces((10, 0.05), (40, 0.5), (50, 0.0)), 51),
+        (pieces((10, 0.05), (30, 0.5), (60, 0.0)), 41),
         (np.linspace(1, 0, 201)[:-1], None),  # moving to the end: within 10 % only because it ends there
-        (pieces((95, 0.5), (5, 0.0)), None),
+        (pieces((60, 0.5), (40, 0.0)), None),
         (np.zeros(50), 1),
     ],
 )
