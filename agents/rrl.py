@@ -159,14 +159,15 @@ class RRLAgent:
         """What the agent believes at the load it last acted at.
 
         Keys: ``q`` (a copy, shape (size,)), ``implied_latency`` (q - gamma min q: the cost of one slot that
-        the table stands for), ``radius``, ``entropy`` of the last policy in nats, ``alpha`` (the last step
-        at the played configuration, NaN before any), ``visited`` (share of the entries of this load that
-        were updated at least once).
+        the table stands for), ``gamma``, ``radius``, ``entropy`` of the last policy in nats, ``alpha`` (the
+        last step at the played configuration, NaN before any), ``visited`` (share of the entries of this
+        load that were updated at least once).
         """
         q = self.table.row(self._state).copy()
         return {
             "q": q,
             "implied_latency": q - self.gamma * q.min(),
+            "gamma": self.gamma,
             "radius": self.radius,
             "entropy": self._entropy,
             "alpha": self._step,

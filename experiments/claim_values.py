@@ -1,0 +1,179 @@
+"""Our value for each computed claim, from the finished runs: one function per claim, by claim id."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from experiments.convergence import HELD, settles_q
+from experiments.results import Run
+from experiments.statistics import Estimate, bootstrap, mean, median, ratio
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why a claim has no value yet."""
+
+    reason: str
+
+
+Compute = Callable[[Sequence[Run]], Estimate | Missing]
+
+_NOT_CONDITIONS = ("seed", "output_dir", "fresh", "progress", "hydra", "agent")
+
+
+def _agent(run: Run) -> dict[str, Any]:
+    agent: dict[str, Any] = run.config["agent"]
+    return agent
+
+
+def _radius(run: Run) -> float:
+    return float(_agent(run)["radius"])
+
+
+def _seed(run: Run) -> int:
+    return int(run.config["seed"])
+
+
+def _conditions(run: Run) -> str:
+    """Everything but seed, output and agent, as text to compare."""
+    kept = {key: value for key, value in run.config.items() if key not in _NOT_CONDITIONS}
+    return json.dumps(kept, sort_keys=True, default=str)
+
+
+def _agent_but_radius(run: Run) -> str:
+    return json.dumps({key: value for key, value in _agent(run).items() if key != "radius"}, sort_keys=True)
+
+
+def _conv_q(run: Run) -> float:
+    settled = settles_q(run.table("diagnostics")["q_distance"].to_numpy(dtype=np.float64))
+    return np.inf if settled is None else float(settled)
+
+
+def _mean_q_distance(run: Run) -> float:
+    return float(run.table("diagnostics")["q_distance"].mean())
+
+
+def _of_figure(runs: Sequence[Run], experiment: str, model: str) -> list[Run]:
+    return [
+        run
+        for run in runs
+        if run.folder.parent.name == experiment
+        and run.config["model"]["name"] == model
+        and (run.folder / "diagnostics.parquet").exists()
+    ]
+
+
+@dataclass(frozen=True)
+class RadiusSweep:
+    """The radius sweep of Fig. 9.
+
+    Attributes:
+        runs: differ in radius and seed alone.
+        left_out: number of other runs of the figure, made under other settings.
+    """
+
+    runs: tuple[Run, ...]
+    left_out: int
+
+    @property
+    def slots(self) -> int:
+        """Length of each run."""
+        return int(self.runs[0].config["slots"])
+
+    def conv_q(self, radius: float) -> dict[int, float]:
+        """Slots until Q settled, by seed; infinite for never."""
+        return {_seed(run): _conv_q(run) for run in self.runs if _radius(run) == radius}
+
+
+def radius_sweep(runs: Sequence[Run]) -> RadiusSweep | Missing:
+    """The largest set of fig09 runs on Inception V3 that differ in radius and seed alone."""
+    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in _of_figure(runs, "fig09", "inception_v3"):
+        if _agent(run).get("radius") is not None and _agent(run).get("preset") != "q_learning":
+            groups[_conditions(run), _agent_but_radius(run)].append(run)
+    if not groups:
+        return Missing("no finished run of experiment=fig09 with diagnostics on inception_v3")
+    chosen = max(groups.values(), key=len)
+    return RadiusSweep(tuple(chosen), sum(map(len, groups.values())) - len(chosen))
+
+
+def _ratio_of_medians(
+    pairs: list[tuple[float, float]], slots: int, names: tuple[str, str]
+) -> Estimate | Missing:
+    """Median conv_q of the first over that of the second, with what never converged spelled out."""
+    times = np.array(pairs)
+    never = np.isinf(times).sum(axis=0)
+    counts = ", ".join(
+        f"{name}: {len(pairs) - count} of {len(pairs)} seeds settled in runs of {slots} slots"
+        for name, count in zip(names, never, strict=True)
+    )
+    first, second = median(times.T)
+    if np.isinf(second):
+        return Missing(f"half or more of the seeds never settled ({counts})")
+    if np.isinf(first):
+        bound = (1 - HELD) * slots / second
+        return Missing(
+            f"half or more of the seeds never settled, so the ratio is above {bound:.3g} ({counts})"
+        )
+    if never.any():
+        counts += "; those that never settled count as later than all others, by how much is not known"
+    return replace(bootstrap([times], ratio(median)), note=counts)
+
+
+def speed_up(radius: float) -> Compute:
+    """How many times sooner Q settles with that radius than with radius 0 (ratio of medians over seeds)."""
+
+    def compute(runs: Sequence[Run]) -> Estimate | Missing:
+        sweep = radius_sweep(runs)
+        if isinstance(sweep, Missing):
+            return sweep
+        slow, fast = sweep.conv_q(0.0), sweep.conv_q(radius)
+        pairs = [(slow[seed], fast[seed]) for seed in sorted(slow.keys() & fast.keys())]
+        if not pairs:
+            return Missing(f"fig09 has no seed with both radius 0 and radius {radius:g}")
+        estimate = _ratio_of_medians(pairs, sweep.slots, ("radius 0", f"radius {radius:g}"))
+        return _with_left_out(estimate, sweep.left_out)
+
+    return compute
+
+
+def radius_zero_is_q_learning(runs: Sequence[Run]) -> Estimate | Missing:
+    """Mean distance of Q to its end over the run: RRL with radius 0 over preset ``q_learning``, same seeds.
+
+    The area under the curve of convergence, which is defined also where no seed settles.
+    """
+    sweep = radius_sweep(runs)
+    if isinstance(sweep, Missing):
+        return sweep
+    zero = {_seed(run): _mean_q_distance(run) for run in sweep.runs if _radius(run) == 0}
+    q_learning = {
+        _seed(run): _mean_q_distance(run)
+        for run in _of_figure(runs, "fig09", "inception_v3")
+        if _agent(run).get("preset") == "q_learning" and _conditions(run) == _conditions(sweep.runs[0])
+    }
+    pairs = [(zero[seed], q_learning[seed]) for seed in sorted(zero.keys() & q_learning.keys())]
+    if not pairs:
+        return Missing("fig09 has no seed with both RRL at radius 0 and agent=q_learning")
+    return replace(
+        bootstrap([np.array(pairs)], ratio(mean)), note="area under the curve of Q's distance to its end"
+    )
+
+
+def _with_left_out(estimate: Estimate | Missing, left_out: int) -> Estimate | Missing:
+    if isinstance(estimate, Missing) or not left_out:
+        return estimate
+    return replace(estimate, note=f"{estimate.note}; {left_out} fig09 runs under other settings left out")
+
+
+COMPUTE: dict[str, Compute] = {
+    "C014": speed_up(2),
+    "C015": speed_up(1),
+    "C016": radius_zero_is_q_learning,
+}
+"""Later issues add their claims here."""
