@@ -1,0 +1,1 @@
+"""Trace files: one module per format, ``load`` recognises which one a file is in."""
