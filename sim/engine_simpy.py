@@ -80,12 +80,14 @@ class SimpyEngine(SlotwiseEngine):
             self._virtual_s += self._speed[len(self._in_service)] * (start_s - self._virtual_at_s)
             self._virtual_at_s = start_s
             self._configure(configuration)
-        while self._waiting and len(self._in_service) < self._limit:
-            self._admit(self._virtual_s, *self._waiting.popleft())
+        self._fill_places(self._virtual_s)
 
-    def _admit(self, virtual_s: float, arrival_s: float, demand_s: float) -> None:
-        self._admissions += 1
-        heappush(self._in_service, (virtual_s + demand_s, self._admissions, arrival_s))
+    def _fill_places(self, virtual_s: float) -> None:
+        """Admit those who wait, one by one, while there is a free place."""
+        while self._waiting and len(self._in_service) < self._limit:
+            arrival_s, demand_s = self._waiting.popleft()
+            self._admissions += 1
+            heappush(self._in_service, (virtual_s + demand_s, self._admissions, arrival_s))
 
     def _join_queue(self, requests: list[tuple[float, float]]) -> None:
         places = max(0, self._queue_limit - len(self._waiting))
@@ -123,19 +125,20 @@ class SimpyEngine(SlotwiseEngine):
             busy_s += busy[n] * (now_s - busy_at_s)
             if admission_s < departure_s:
                 virtual_s += speed[n] * (now_s - virtual_at_s)
-                self._admit(virtual_s, *requests[arrived])
+                self._admissions += 1
+                heappush(in_service, (virtual_s + demand_s[arrived], self._admissions, now_s))
                 arrived += 1
             else:
-                if arrival_s[arrived] < now_s:  # the server was full
-                    met_full = bisect_left(arrival_s, now_s, arrived)
-                    self._join_queue(requests[arrived:met_full])
-                    arrived = met_full
+                if arrival_s[arrived] < now_s:  # and found the server full
+                    met_free = bisect_left(arrival_s, now_s, arrived)
+                    self._join_queue(requests[arrived:met_free])
+                    arrived = met_free
                 tag, _, since_s = heappop(in_service)
                 latency_s.append(now_s - since_s)
                 completed_at_s.append(now_s)
                 virtual_s = tag if in_service else 0.0
-                while waiting and len(in_service) < limit:
-                    self._admit(virtual_s, *waiting.popleft())
+                if waiting:
+                    self._fill_places(virtual_s)
             n = len(in_service)
             virtual_at_s = busy_at_s = now_s
         self._join_queue(requests[arrived:])

@@ -17,7 +17,7 @@ from serving.slot import Slot
 from sim.speeds import SpeedTable
 
 
-def serve_plain(
+def serve_plain(  # noqa: PLR0912, PLR0915 - one loop, for speed
     speeds: SpeedTable, load: Iterable[tuple[int, Slot, NDArray[np.float64]]], queue_limit: int
 ) -> list[tuple[list[float], int, float]]:
     """Serve slots of (configuration, arrivals, demands in seconds at speed 1).
