@@ -176,10 +176,12 @@ def _serve_slot(
 ) -> int:
     """What departs until the start, the reconfiguration, then the slot; the number of completions."""
     count[_REJECTIONS] = 0
+    # fmt: off
     completions = _work(
-        *(arrival_s[:0], demand_s[:0], start_s, limit_before, queue_limit, speed[before], busy[before]),
-        *(clock, count, heap, number, queue, latency_s, completed_at_s, 0),
+        arrival_s[:0], demand_s[:0], start_s, limit_before, queue_limit, speed[before], busy[before],
+        clock, count, heap, number, queue, latency_s, completed_at_s, 0,
     )
+    # fmt: on
     clock[_BUSY], clock[_BUSY_AT] = 0.0, start_s
     if after != before:
         clock[_VIRTUAL] += speed[before, count[_IN_SERVICE]] * (start_s - clock[_VIRTUAL_AT])
@@ -191,10 +193,12 @@ def _serve_slot(
         _push(heap, number, count[_IN_SERVICE], tag, count[_ADMISSIONS], queue[first, 0])
         count[_IN_SERVICE] += 1
         count[_HEAD] += 1
+    # fmt: off
     return _work(
-        *(arrival_s, demand_s, until_s, limit, queue_limit, speed[after], busy[after]),
-        *(clock, count, heap, number, queue, latency_s, completed_at_s, completions),
+        arrival_s, demand_s, until_s, limit, queue_limit, speed[after], busy[after],
+        clock, count, heap, number, queue, latency_s, completed_at_s, completions,
     )
+    # fmt: on
 
 
 _serve = _compiled(_serve_slot, _SERVE)
@@ -230,13 +234,15 @@ class CompiledEngine(SlotwiseEngine):
         self._make_room(len(arrival_s))
         before, self._configuration = self._configuration, configuration
         latency_s, completed_at_s = self._results
+        # fmt: off
         completions = _serve(
-            *(arrival_s, demand_s, start_s, until_s),
-            *(before, configuration, self._limit[before], self._limit[configuration], self._queue_limit),
-            *(self._speed, self._busy),
-            *(self._clock, self._count, self._heap, self._number, self._queue),
-            *(latency_s, completed_at_s),
+            arrival_s, demand_s, start_s, until_s,
+            before, configuration, self._limit[before], self._limit[configuration], self._queue_limit,
+            self._speed, self._busy,
+            self._clock, self._count, self._heap, self._number, self._queue,
+            latency_s, completed_at_s,
         )
+        # fmt: on
         return (
             latency_s[:completions].copy(),
             completed_at_s[:completions].copy(),

@@ -77,10 +77,22 @@ class SimpyEngine(SlotwiseEngine):
         self._now_s = self._busy_at_s = start_s
         self._busy_s = 0.0
         if configuration != self._configuration:
-            self._progress(start_s)
+            self._virtual_s += self._speed[len(self._in_service)] * (start_s - self._virtual_at_s)
+            self._virtual_at_s = start_s
             self._configure(configuration)
+        self._fill_places(self._virtual_s)
+
+    def _fill_places(self, virtual_s: float) -> None:
+        """Admit those who wait, one by one, while there is a free place."""
         while self._waiting and len(self._in_service) < self._limit:
-            self._admit(start_s, *self._waiting.popleft())
+            arrival_s, demand_s = self._waiting.popleft()
+            self._admissions += 1
+            heappush(self._in_service, (virtual_s + demand_s, self._admissions, arrival_s))
+
+    def _join_queue(self, requests: list[tuple[float, float]]) -> None:
+        places = max(0, self._queue_limit - len(self._waiting))
+        self._waiting.extend(requests[:places])
+        self._rejections += max(0, len(requests) - places)
 
     def _work(self, arrival_s: list[float], demand_s: list[float], until_s: float) -> None:
         """Let the server work until a time, or until it is empty if that is infinity."""
@@ -89,66 +101,51 @@ class SimpyEngine(SlotwiseEngine):
     def _server(
         self, arrival_s: list[float], demand_s: list[float], until_s: float
     ) -> Generator[simpy.Event, None, None]:
+        """The process of the server; what it looks at for every event is kept in local variables."""
         timeout, in_service, waiting = self._env.timeout, self._in_service, self._waiting
+        latency_s, completed_at_s = self._latency_s, self._completed_at_s
+        limit, speed, busy = self._limit, self._speed, self._busy
+        now_s, virtual_s, virtual_at_s = self._now_s, self._virtual_s, self._virtual_at_s
+        busy_s, busy_at_s = self._busy_s, self._busy_at_s
         requests = list(zip(arrival_s, demand_s, strict=True))
-        arrived = 0
+        arrival_s.append(inf)
+        arrived, n = 0, len(in_service)
         while True:
-            departure_s = self._next_departure_s()
-            free = len(in_service) < self._limit and arrived < len(requests)
-            admission_s = arrival_s[arrived] if free else inf
+            departure_s = inf
+            if n:
+                remaining_s = in_service[0][0] - virtual_s
+                # Rounding may have carried V past a tag by the last bit.
+                departure_s = virtual_at_s + (remaining_s if remaining_s > 0.0 else 0.0) / speed[n]
+            admission_s = arrival_s[arrived] if n < limit else inf
             event_s = admission_s if admission_s < departure_s else departure_s
             if event_s > until_s or event_s == inf:
                 break
-            yield timeout(event_s - self._now_s)
-            self._now_s = event_s
+            yield timeout(event_s - now_s)
+            now_s = event_s
+            busy_s += busy[n] * (now_s - busy_at_s)
             if admission_s < departure_s:
-                self._admit(event_s, *requests[arrived])
+                virtual_s += speed[n] * (now_s - virtual_at_s)
+                self._admissions += 1
+                heappush(in_service, (virtual_s + demand_s[arrived], self._admissions, now_s))
                 arrived += 1
-                continue
-            if len(in_service) >= self._limit:
-                before = bisect_left(arrival_s, event_s, arrived)
-                self._join_queue(requests[arrived:before])
-                arrived = before
-            self._depart(event_s)
-            while waiting and len(in_service) < self._limit:
-                self._admit(event_s, *waiting.popleft())
+            else:
+                if arrival_s[arrived] < now_s:  # and found the server full
+                    met_free = bisect_left(arrival_s, now_s, arrived)
+                    self._join_queue(requests[arrived:met_free])
+                    arrived = met_free
+                tag, _, since_s = heappop(in_service)
+                latency_s.append(now_s - since_s)
+                completed_at_s.append(now_s)
+                virtual_s = tag if in_service else 0.0
+                if waiting:
+                    self._fill_places(virtual_s)
+            n = len(in_service)
+            virtual_at_s = busy_at_s = now_s
         self._join_queue(requests[arrived:])
         if until_s < inf:
-            self._progress_busy(until_s)
-            yield timeout(max(0.0, until_s - self._now_s))
-            self._now_s = until_s
-
-    def _next_departure_s(self) -> float:
-        if not self._in_service:
-            return inf
-        remaining_s = self._in_service[0][0] - self._virtual_s
-        # Rounding may carry V past a tag by the last bit.
-        return self._virtual_at_s + max(0.0, remaining_s) / self._speed[len(self._in_service)]
-
-    def _progress_busy(self, now_s: float) -> None:
-        self._busy_s += self._busy[len(self._in_service)] * (now_s - self._busy_at_s)
-        self._busy_at_s = now_s
-
-    def _progress(self, now_s: float) -> None:
-        """Bring V and the busy integral up to date, before n or the configuration changes."""
-        self._progress_busy(now_s)
-        self._virtual_s += self._speed[len(self._in_service)] * (now_s - self._virtual_at_s)
-        self._virtual_at_s = now_s
-
-    def _admit(self, now_s: float, arrival_s: float, demand_s: float) -> None:
-        self._progress(now_s)
-        self._admissions += 1
-        heappush(self._in_service, (self._virtual_s + demand_s, self._admissions, arrival_s))
-
-    def _depart(self, now_s: float) -> None:
-        self._progress_busy(now_s)
-        tag, _, arrival_s = heappop(self._in_service)
-        self._virtual_s = tag if self._in_service else 0.0
-        self._virtual_at_s = now_s
-        self._latency_s.append(now_s - arrival_s)
-        self._completed_at_s.append(now_s)
-
-    def _join_queue(self, requests: list[tuple[float, float]]) -> None:
-        places = max(0, self._queue_limit - len(self._waiting))
-        self._waiting.extend(requests[:places])
-        self._rejections += max(0, len(requests) - places)
+            yield timeout(max(0.0, until_s - now_s))
+            now_s = until_s
+            busy_s += busy[n] * (now_s - busy_at_s)
+            busy_at_s = now_s
+        self._now_s, self._virtual_s, self._virtual_at_s = now_s, virtual_s, virtual_at_s
+        self._busy_s, self._busy_at_s = busy_s, busy_at_s

@@ -1,0 +1,180 @@
+"""Speed of the simulator: ``python -m experiments.bench`` prints one JSON object a line.
+
+``requests_per_s`` is per second of this process's CPU time, the best of some rounds; the rounds of all
+benchmarks are interleaved, so that a busy machine slows them alike. All serve the same requests (except
+``ciw_mmc``: first come, first served at constant speed, without a limit). ``sim_compiled`` hands mean, p95
+and histogram of every slot to Python as a run does, ``sim_compiled_arrays`` the raw latencies.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.yardsticks.ciw_queue import serve_ciw
+from experiments.yardsticks.naive import serve_naive
+from experiments.yardsticks.plain import serve_plain
+from experiments.yardsticks.process_per_request import serve_per_request
+from serving.errors import UsageError
+from serving.histogram import count_latencies
+from serving.measurement import summarise
+from serving.slot import Slot
+from sim.engine import Engine, make_engine
+from sim.speeds import SpeedTable
+
+QUEUE_LIMIT = 50
+ARGUMENTS: dict[str, tuple[str, ...]] = {}  # each key of the command line, and its values
+
+
+@dataclass(frozen=True)
+class Load:
+    """The requests to serve, with their demands, and the table of a server with one configuration."""
+
+    speeds: SpeedTable
+    slots: list[Slot]
+    demands_s: list[NDArray[np.float64]]
+
+    def first(self, slots: int) -> Load:
+        """The same load, cut to some slots."""
+        return Load(self.speeds, self.slots[:slots], self.demands_s[:slots])
+
+    @property
+    def requests(self) -> int:
+        """How many."""
+        return sum(len(slot.arrival_s) for slot in self.slots)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Something to time: serve a load of about 0.1 s, so that all see the same mood of the machine."""
+
+    name: str
+    serve: Callable[[Load], object]
+    slots: int
+
+
+def standard_load(slots: int, slot_s: float = 120.0, load_rps: float = 14.0, seed: int = 1) -> Load:
+    """Poisson arrivals and exponential demands at a utilisation of about 0.78, 6 in service at most."""
+    rng = np.random.default_rng(seed)
+    in_service = np.arange(7)
+    speed = np.where(in_service > 0, 1 / (1 + 0.08 * (in_service - 1)), 0.0)[None, :]
+    speeds = SpeedTable(np.array([6]), speed, (in_service / 6)[None, :])
+    arrivals = []
+    for index in range(slots):
+        offset_s = np.sort(rng.uniform(0, slot_s, rng.poisson(load_rps * slot_s)))
+        sizes = np.ones(len(offset_s))
+        arrivals.append(Slot(index, index * slot_s, slot_s, index * slot_s + offset_s, sizes, load_rps))
+    return Load(speeds, arrivals, [rng.exponential(0.24, len(slot.arrival_s)) for slot in arrivals])
+
+
+def _serve_arrays(engine: Engine, load: Load) -> None:
+    engine.reset()
+    for slot, demand_s in zip(load.slots, load.demands_s, strict=True):
+        engine.serve(0, slot, demand_s)
+
+
+def _serve_measured(engine: Engine, load: Load) -> None:
+    engine.reset()
+    for slot, demand_s in zip(load.slots, load.demands_s, strict=True):
+        tally = engine.serve(0, slot, demand_s)
+        summarise(
+            slot,
+            histogram=count_latencies(tally.latency_s),
+            latency_sum_s=float(tally.latency_s.sum()),
+            slo_violations=int(np.count_nonzero(tally.latency_s > 1.0)),
+            backlog_start=tally.backlog_start,
+            backlog_end=tally.backlog_end,
+            rejections=tally.rejections,
+            cpu_utilisation=tally.busy_s / tally.elapsed_s,
+        )
+
+
+def _serve_plain(load: Load) -> None:
+    requests = zip(load.slots, load.demands_s, strict=True)
+    serve_plain(load.speeds, [(0, slot, demand_s) for slot, demand_s in requests], QUEUE_LIMIT)
+
+
+def _benchmarks(speeds: SpeedTable) -> list[Benchmark]:
+    compiled = make_engine("compiled", speeds, "bounded", QUEUE_LIMIT)
+    simpy = make_engine("simpy", speeds, "bounded", QUEUE_LIMIT)
+    return [
+        Benchmark("sim_plain", _serve_plain, 60),
+        Benchmark("sim_simpy", lambda load: _serve_arrays(simpy, load), 12),
+        Benchmark("sim_compiled", lambda load: _serve_measured(compiled, load), 400),
+        Benchmark("sim_compiled_arrays", lambda load: _serve_arrays(compiled, load), 400),
+        Benchmark(
+            "sim_simpy_per_request",
+            lambda load: serve_per_request(load.speeds, 0, load.slots, load.demands_s, QUEUE_LIMIT),
+            4,
+        ),
+        Benchmark(
+            "sim_simpy_naive",
+            lambda load: serve_naive(load.speeds, 0, load.slots, load.demands_s, QUEUE_LIMIT),
+            1,
+        ),
+        Benchmark(
+            "ciw_mmc",
+            lambda load: serve_ciw(
+                np.concatenate([slot.arrival_s for slot in load.slots]),
+                np.concatenate(load.demands_s),
+                int(load.speeds.limit[0]),
+            ),
+            1,
+        ),
+    ]
+
+
+def measure(benchmarks: list[Benchmark], load: Load, rounds: int) -> dict[str, float]:
+    """Requests per second of CPU time of each, the best of its rounds."""
+    rates = dict.fromkeys((benchmark.name for benchmark in benchmarks), 0.0)
+    for _ in range(rounds):
+        for benchmark in benchmarks:
+            part = load.first(benchmark.slots)
+            begin_s = time.process_time()
+            benchmark.serve(part)
+            rate = part.requests / (time.process_time() - begin_s)
+            rates[benchmark.name] = max(rates[benchmark.name], rate)
+    return rates
+
+
+def parse(arguments: list[str]) -> dict[str, str]:
+    """``key=value`` arguments as a dictionary.
+
+    Raises:
+        UsageError: for a key or a value that is not in ``ARGUMENTS``.
+    """
+    parsed = {}
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key not in ARGUMENTS:
+            raise UsageError(f"argument {argument!r} is unknown, choose from {sorted(ARGUMENTS)}")
+        if value not in ARGUMENTS[key]:
+            raise UsageError(f"{key}={value}, choose from {list(ARGUMENTS[key])}")
+        parsed[key] = value
+    return parsed
+
+
+def main(arguments: list[str], slots: int = 400, rounds: int = 15) -> int:
+    """Run all benchmarks; the exit code. Fewer slots and rounds make a quick, worse measurement."""
+    try:
+        parse(arguments)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    load = standard_load(slots)
+    rates = measure(_benchmarks(load.speeds), load, rounds)
+    for name, rate in rates.items():
+        ratio = rate / rates["sim_plain"]
+        line = {"benchmark": name, "requests_per_s": round(rate), "ratio_to_plain": round(ratio, 4)}
+        print(json.dumps(line), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
