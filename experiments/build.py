@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,14 @@ def agent_wants(plain: dict[str, Any], name: str) -> bool:
         raise UsageError(
             "agent._target_ is not set, expected the class of your agent, e.g. my_module.MyAgent"
         )
-    return name in inspect.signature(get_object(target)).parameters
+    try:
+        return name in inspect.signature(get_object(target)).parameters
+    except ImportError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"agent._target_={target} cannot be imported: {reason}") from None
 
 
-def build_agent(plain: dict[str, Any], env: ServingEnv, table: CostTable | None) -> Agent:
+def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], CostTable | None]) -> Agent:
     """The agent, handed by name whatever its constructor asks for of what is on offer.
 
     On offer: ``space``, ``rng``, ``load_levels`` (number of load bins), and for reference agents
@@ -113,17 +118,24 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: CostTable | None)
         "space": env.system.space,
         "rng": np.random.default_rng(np.random.SeedSequence([plain["seed"], _AGENT_STREAM])),
         "load_levels": plain["load_bins"],
-        "cost_table": table,
     }
     if agent_wants(plain, "true_load_rps"):
         slots = env.workload.slots(plain["seed"], plain["slots"])
         offered["true_load_rps"] = np.array([slot.true_load_rps for slot in slots])
-    if agent_wants(plain, "cost_table") and table is None:
-        preset = plain["agent"].get("preset")
-        raise UsageError(f"agent={preset} needs the exhaustive table of a simulated system: truth=true")
+    if agent_wants(plain, "cost_table"):
+        offered["cost_table"] = table()
+        if offered["cost_table"] is None:
+            preset = plain["agent"].get("preset")
+            raise UsageError(f"agent={preset} needs the exhaustive table of a simulated system: truth=true")
     settings = {key: value for key, value in plain["agent"].items() if key not in _AGENT_LABELS}
-    wanted = {name: value for name, value in offered.items() if agent_wants(plain, name)}
-    agent: Agent = instantiate(settings, **wanted, _convert_="all")
+    # Partial: hydra would turn the records on offer into dictionaries.
+    constructor = instantiate(settings, _partial_=True, _convert_="all")
+    try:
+        agent: Agent = constructor(
+            **{key: value for key, value in offered.items() if agent_wants(plain, key)}
+        )
+    except TypeError as error:
+        raise UsageError(f"agent={settings['_target_']}: {error}") from error
     return agent
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import hydra
 from hydra import compose, initialize_config_dir
@@ -31,12 +33,29 @@ def hydra_program(task: Callable[[DictConfig], Any], config_name: str = "config"
     Exit codes: 0 done, 1 failed, 2 wrong usage.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # hydra then raises instead of printing and exiting by itself
+    program = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
+        with redirect_stderr(_WithoutHydrasLine(sys.stderr)):
+            program()
     except KeyboardInterrupt:
         _stop("interrupted", 1)
     except Exception as error:
         _stop(explain(error, sys.argv[1:]), 2) if _is_usage(error) else _reraise(error)
+
+
+class _WithoutHydrasLine(io.TextIOBase):
+    """Stderr without the line that hydra writes ahead of every exception of a job."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if not text.startswith("Error executing job with overrides"):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 def _reraise(error: Exception) -> NoReturn:

@@ -6,6 +6,7 @@ The last line on stdout is the run's folder.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ def main(config: DictConfig) -> None:
 
 def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -> None:
     """Run the loop and write the records."""
-    table = _truth(plain)
-    agent = build_agent(plain, env, table)
+    truth = cache(lambda: _truth(plain))
+    agent = build_agent(plain, env, truth)  # before the table: a mistake should not cost minutes
+    table = truth()
     manifest = {"run_id": run_id, "seed": plain["seed"], "config": plain}
     label = f"{plain['agent'].get('preset')} {env.workload.name} seed={plain['seed']}"
     with RunFolder(folder, manifest) as run_folder:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,13 +20,14 @@ _CENTRES_S = np.concatenate((EDGES_S[:1], np.sqrt(EDGES_S[1:] * EDGES_S[:-1]), E
 
 def count_latencies(latency_s: NDArray[np.float64]) -> NDArray[np.int64]:
     """Histogram of latencies in seconds, shape (BIN_COUNT,)."""
-    return np.bincount(np.searchsorted(EDGES_S, latency_s, side="right"), minlength=BIN_COUNT)
+    return np.bincount(EDGES_S.searchsorted(latency_s, side="right"), minlength=BIN_COUNT)
 
 
-def quantile_s(counts: NDArray[np.int64], q: float) -> float | None:
-    """Latency in seconds below which a share ``q`` of the requests lies, within 1 %; None if empty."""
-    total = int(counts.sum())
+def quantiles_s(counts: NDArray[np.int64], shares: Sequence[float]) -> tuple[float | None, ...]:
+    """Latencies in seconds below which these shares of the requests lie, within 1 %; None if empty."""
+    cumulative = counts.cumsum()
+    total = int(cumulative[-1])
     if total == 0:
-        return None
-    rank = max(1, int(np.ceil(q * total)))
-    return float(_CENTRES_S[int(np.searchsorted(np.cumsum(counts), rank))])
+        return (None,) * len(shares)
+    ranks = [max(1, ceil(share * total)) for share in shares]
+    return tuple(_CENTRES_S[cumulative.searchsorted(ranks)].tolist())

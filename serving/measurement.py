@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.histogram import BIN_COUNT, quantile_s
+from serving.histogram import BIN_COUNT, quantiles_s
 from serving.slot import Slot
 
 
@@ -101,6 +101,7 @@ def summarise(
     if histogram.shape != (BIN_COUNT,):
         raise ValueError(f"histogram has shape {histogram.shape}, expected ({BIN_COUNT},)")
     completions = int(histogram.sum())
+    median_s, p95_s, p99_s = quantiles_s(histogram, (0.50, 0.95, 0.99))
     return SlotMeasurement(
         load_rps=slot.load_rps,
         arrivals=len(slot.arrival_s),
@@ -110,9 +111,9 @@ def summarise(
         errors=errors,
         latency_sum_s=latency_sum_s,
         mean_latency_s=latency_sum_s / completions if completions else None,
-        median_latency_s=quantile_s(histogram, 0.50),
-        p95_latency_s=quantile_s(histogram, 0.95),
-        p99_latency_s=quantile_s(histogram, 0.99),
+        median_latency_s=median_s,
+        p95_latency_s=p95_s,
+        p99_latency_s=p99_s,
         slo_violations=slo_violations,
         cpu_utilisation=cpu_utilisation,
         gpu_utilisation=gpu_utilisation,

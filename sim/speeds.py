@@ -46,3 +46,9 @@ class SpeedTable:
     def size(self) -> int:
         """Number of configurations."""
         return len(self.limit)
+
+    def first_alike(self) -> NDArray[np.int64]:
+        """For every configuration the first one with the same limit, speeds and busy shares."""
+        rows = np.column_stack((self.limit, self.speed, self.busy))
+        _, first, group = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        return first[group]

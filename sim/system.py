@@ -63,7 +63,9 @@ class SimulatedCpu:
         self.name = name
         self.space: ConfigurationSpace = cpu_space(grid_maximum, grid_minimum, profile.interference.cores)
         self._sequential_s = profile.sequential_s
-        self._engine = make_engine(engine, profile.speeds(self.space), boundary, queue_limit)
+        speeds = profile.speeds(self.space)
+        self.like = speeds.first_alike()
+        self._engine = make_engine(engine, speeds, boundary, queue_limit)
         self._slo_s = slo_s
         self._ticks = ticks
         self._keep_latencies = keep_latencies

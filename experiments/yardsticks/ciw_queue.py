@@ -23,7 +23,7 @@ def serve_ciw(
     Returns:
         Latencies and completion times in seconds, in order of completion.
     """
-    import ciw  # noqa: PLC0415
+    import ciw
 
     gaps_s = np.diff(arrival_s, prepend=0.0)
     network = ciw.create_network(
