@@ -19,8 +19,6 @@ SIZES = RequestSizes("lognormal")
 class Steps(PoissonWorkload):
     """Rates that change inside slots, one of them zero."""
 
-    name = "steps"
-
     def pieces(self, rng):
         for end_s, rate_rps in ((30.0, 10.0), (70.0, 0.0), (100.0, 40.0), (250.0, 4.0)):
             yield Piece(end_s, rate_rps)
