@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import re
 import zlib
 from collections.abc import Iterator
@@ -27,10 +26,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with path.open("rb") as raw:
-            zipped = raw.read(2) == _GZIP_MAGIC
-            raw.seek(0)
-            binary = gzip.GzipFile(fileobj=raw) if zipped else raw
-            for number, line in enumerate(io.TextIOWrapper(binary, "latin-1", newline="\n"), start=1):
+            opened = gzip.open if raw.read(2) == _GZIP_MAGIC else open
+        with opened(path, "rt", encoding="latin-1", newline="\n") as lines:
+            for number, line in enumerate(lines, start=1):
                 text = line.rstrip("\r\n")
                 if text.strip():
                     if blank:
@@ -62,14 +60,17 @@ def matched_lines(
     """Lines with their numbers and the match of the whole line; ``header`` may come first and is passed over.
 
     Raises:
-        UsageError: at the first line that does not match.
+        UsageError: at the first line that does not match, or if there is only a header.
     """
+    match = None
     for number, line in read_lines(path):
         match = pattern.fullmatch(line)
         if match is not None:
             yield number, line, match
         elif number > 1 or line != header:
             raise bad_line(path, number, line, expected)
+    if match is None:
+        raise UsageError(f"workload.trace={path}: has nothing but a header, expected {expected}")
 
 
 def utc(where: str, text: str, *fields: str) -> datetime:

@@ -70,7 +70,7 @@ def on_grid(path: object, bins: Sequence[Bin], bin_s: float) -> RateSeries:
             )
         grid.append(index)
     known = [i for i, one in enumerate(bins) if one.count is not None]
-    length = grid[-1] + 1 if grid else 0
+    length = grid[-1] + 1
     missing = length - len(known)
     message = f"workload.trace={path}: {missing} of {length} bins have no data"
     if missing > MOST_MISSING * length or not known:

@@ -1,8 +1,8 @@
 """Thinned counts of one language edition, ``YYYY-MM-DD HH:MM:SS value`` (39 h of WikiBench, 68 s bins).
 
-No header. The time is the START of the bin, on a clock 4 h behind UTC (so read, the first bin begins 35 s before
-the trace does, and has about half the requests of the second). The length of a bin is the step between the first
-two lines. The unit of the values is not documented: only their shape means something.
+No header. The time is the START of the bin, on a clock 4 h behind UTC (the first bin then begins 35 s before
+the trace, which fits its half-sized value). The length of a bin is the step between the first two lines. The
+unit of the values is not documented: only their shape means something.
 """
 
 from __future__ import annotations

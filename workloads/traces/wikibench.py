@@ -1,7 +1,7 @@
 """WikiBench's raw trace, one request per line: ``counter time url flag`` or ``time url flag``. No header.
 
 The time is Unix seconds or ISO 8601, both UTC; the flag is ``-`` (read) or ``save``. Lines are not in
-order of time. Reading takes about 1.5 s per million lines.
+order of time. Reading takes about 3 s per million lines.
 """
 
 from __future__ import annotations
