@@ -34,7 +34,9 @@ reproduce: setup ## run the experiments, then write figures, claims and results/
 	@unset PYTHONDONTWRITEBYTECODE
 	started=$$SECONDS
 	$(RUN) experiments.truth experiment=fig04
-	$(RUN) experiments.run --multirun experiment=fig09 agent.radius=0,1,2,3,4,5,6 'seed=$(SEEDS)' $(SWEEP)
+	$(RUN) experiments.run --multirun experiment=fig09 agent.gamma=0,0.9 agent.radius=0,1,2,3,4,5,6 \
+		'seed=$(SEEDS)' $(SWEEP)
+	$(RUN) experiments.run --multirun experiment=fig09 agent=q_learning agent.gamma=0 'seed=$(SEEDS)' $(SWEEP)
 	$(RUN) experiments.run --multirun experiment=fig11 agent=$(FIG11_AGENTS) 'seed=$(SEEDS)' $(SWEEP)
 	$(RUN) experiments.figures
 	$(RUN) experiments.claims

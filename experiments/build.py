@@ -57,23 +57,22 @@ def _read_yaml(path: Path, key: str) -> dict[str, Any]:
     return {str(name): value for name, value in content.items() if name != "file"}
 
 
-def row_settings(plain: dict[str, Any]) -> dict[str, Any]:
+def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
     """The settings that decide what the rows hold; a trace counts by its content, not by its path."""
     kept = {key: value for key, value in plain.items() if key not in _NOT_ROWS}
     kept["table"] = {key: plain["table"][key] for key in ("load_rps", "relative_error")}
-    trace = plain["workload"].get("trace")
-    if trace:
-        kept["workload"] = plain["workload"] | {"trace": _fingerprint(Path(trace))}
+    series = getattr(env.workload, "series", None)
+    if series is not None:
+        digest = hashlib.sha256(series.rate_rps.tobytes()).hexdigest()
+        kept["workload"] = plain["workload"] | {"trace": [series.bin_s, digest]}
     return kept
 
 
-def _fingerprint(path: Path) -> str:
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    digest = hashlib.sha256()
-    for one in files:
-        if one.is_file():
-            digest.update(one.read_bytes())
-    return digest.hexdigest()
+def workload_label(plain: dict[str, Any]) -> str:
+    """Name of the workload in the rows; a replayed trace is named, so that its rows stand apart."""
+    trace = plain["workload"].get("trace")
+    name: str = plain["workload"]["name"]
+    return f"{name}:{Path(trace).name}" if trace else name
 
 
 def build_env(plain: dict[str, Any]) -> ServingEnv:

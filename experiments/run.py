@@ -13,7 +13,14 @@ from typing import Any
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from experiments.build import build_agent, build_env, check_settings, resolve, row_settings
+from experiments.build import (
+    build_agent,
+    build_env,
+    check_settings,
+    resolve,
+    row_settings,
+    workload_label,
+)
 from experiments.cli import hydra_program
 from experiments.loop import RunRecord, run_loop
 from experiments.records import RunFolder, content_hash, git_state, is_finished, read_manifest
@@ -26,7 +33,7 @@ def main(config: DictConfig) -> None:
     check_settings(config)
     plain = resolve(config)
     env = build_env(plain)
-    run_id = content_hash(row_settings(plain))
+    run_id = content_hash(row_settings(plain, env))
     folder = Path(plain["output_dir"]) / plain["experiment_name"] / run_id
     if plain["fresh"] or not is_finished(folder):
         execute(plain, env, run_id, folder)
@@ -41,7 +48,7 @@ def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -
     agent = build_agent(plain, env, truth)  # before the table: a mistake should not cost minutes
     table = truth()
     manifest = {"run_id": run_id, "seed": plain["seed"], "config": plain}
-    label = f"{plain['agent'].get('preset')} {env.workload.name} seed={plain['seed']}"
+    label = f"{plain['agent'].get('preset')} {workload_label(plain)} seed={plain['seed']}"
     with RunFolder(folder, manifest) as run_folder:
         with tqdm(total=plain["slots"], desc=label, unit="slot", disable=not plain["progress"]) as bar:
             record = run_loop(env, agent, plain["seed"], table, plain["estimates"], bar.update)
@@ -66,7 +73,7 @@ def _labels(plain: dict[str, Any], env: ServingEnv, run_id: str) -> dict[str, An
         "agent": agent["_target_"].rpartition(".")[2],
         "preset": agent.get("preset"),
         "settings": agent.get("settings"),
-        "workload": env.workload.name,
+        "workload": workload_label(plain),
         "system": env.system.name,
         "engine": plain["system"].get("engine"),
         "hardware": plain["hardware"].get("name"),

@@ -9,23 +9,35 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from experiments.convergence import first_passage, settles
+from experiments.convergence import first_passage, settles, settles_q
 from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
 from experiments.results import Run, finished_runs
 
 
 def draw(runs: Path) -> Drawing:
     """Draw from the runs of ``experiment=fig09``."""
-    found = finished_runs(runs)
+    found = [run for run in finished_runs(runs) if run.config["agent"]["preset"] == "rrl_paper"]
     if not found:
         raise NotYetComputedError(
             "python -m experiments.run --multirun experiment=fig09 (see make reproduce)"
         )
-    data = pd.DataFrame([_outcome(run) for run in found]).sort_values(["radius", "seed"], ignore_index=True)
-    figure, axes = plt.subplots(1, 2, figsize=(WIDE_INCHES, 2.8))
+    data = pd.DataFrame([_outcome(run) for run in found]).sort_values(
+        ["gamma", "radius", "seed"], ignore_index=True
+    )
+    gammas = sorted(data["gamma"].unique())
+    figure, axes = plt.subplots(
+        len(gammas), 2, figsize=(WIDE_INCHES, 2.4 * len(gammas)), sharex=True, squeeze=False
+    )
     slots = int(data["slots"].max())
-    _times(axes[0], data, slots)
-    _errors(axes[1], data)
+    for row, gamma in zip(axes, gammas, strict=True):
+        mine = data[data["gamma"] == gamma]
+        _times(row[0], mine, slots)
+        _errors(row[1], mine)
+        row[0].set_title(f"discount {gamma:g}", loc="left")
+    for bottom in axes[-1]:
+        bottom.set_xlabel("radius of the region (grid steps)")
+    axes[0, 0].legend()
+    axes[0, 1].legend()
     return Drawing(
         name="fig09",
         title="Fig. 9: RRL at a constant load, convergence and error against the radius of the region",
@@ -36,8 +48,9 @@ def draw(runs: Path) -> Drawing:
         caption=(
             f"Preset rrl_paper with the constant estimator, 14 requests/s, {slots} slots, "
             f"{data['seed'].nunique()} seed(s); dots are seeds, lines medians. Left: slots until Q stays "
-            f"within 10 % of its end (conv. of Q), and until the noise-free gap to the best configuration, "
-            f"averaged over 25 slots, is first at most 1.25 (first passage) or stays so (settled); "
+            f"within 10 % of its end and had half the run to show it (conv. of Q), and until the noise-free gap "
+            f"to the best configuration, averaged over 25 slots, is first at most 1.25 (first passage) or "
+            f"stays so (settled); "
             f"triangles at the top are seeds that never got there. Right: errors at the end of the run."
         ),
         figure=figure,
@@ -51,9 +64,10 @@ def _outcome(run: Run) -> dict[str, float | None]:
     last = diagnostics.iloc[-1]
     return {
         "radius": float(run.config["agent"]["radius"]),
+        "gamma": float(run.config["agent"]["gamma"]),
         "seed": run.config["seed"],
         "slots": len(slots),
-        "conv_q": settles(diagnostics["q_distance"].to_numpy(dtype=np.float64), 0.10, window=1),
+        "conv_q": settles_q(diagnostics["q_distance"].to_numpy(dtype=np.float64)),
         "first_passage": first_passage(gap),
         "settled": settles(gap),
         "prediction_error": float(last["prediction_error"]),
@@ -83,9 +97,7 @@ def _times(axes: Axes, data: pd.DataFrame, slots: int) -> None:
         complete = complete[np.isfinite(complete)]
         axes.plot(complete.index, complete, color=colour, label=name)
     axes.set_yscale("log")
-    axes.set_xlabel("radius of the region (grid steps)")
     axes.set_ylabel("time (slots)")
-    axes.legend()
 
 
 def _errors(axes: Axes, data: pd.DataFrame) -> None:
@@ -97,6 +109,4 @@ def _errors(axes: Axes, data: pd.DataFrame) -> None:
         medians = data.groupby("radius")[column].median()
         axes.plot(medians.index, 100 * medians, color=colour, label=name)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("radius of the region (grid steps)")
     axes.set_ylabel("error (%)")
-    axes.legend()

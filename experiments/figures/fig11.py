@@ -77,9 +77,10 @@ def _arrivals(axes: Axes, rows: pd.DataFrame) -> None:
     axes.plot(one_seed["minute"], one_seed["load_rps"], color="#bbbbbb", linewidth=0.7, label="measured")
     axes.plot(one_seed["minute"], one_seed["true_load_rps"], color="#333333", label="true mean rate")
     axes.set_ylim(bottom=0)
+    axes.set_xlim(one_seed["minute"].min(), one_seed["minute"].max())
     axes.set_ylabel("arrivals (1/s)")
     axes.set_title(f"(a) arrival rate (seed {one_seed['seed'].iloc[0]})", loc="left")
-    axes.legend(ncols=2, loc="upper right")
+    axes.legend(ncols=2, loc="lower right")
 
 
 def _latencies(axes: Axes, rows: pd.DataFrame) -> pd.DataFrame:
@@ -94,9 +95,20 @@ def _latencies(axes: Axes, rows: pd.DataFrame) -> pd.DataFrame:
             minute, cost_s.min(axis=0), cost_s.max(axis=0), color=colour(preset), alpha=0.15, linewidth=0
         )
         drawn.append(pd.DataFrame({"preset": preset, "minute": minute, "cost_s": mean_s}))
+    if rows["preset"].nunique() == 1 == rows["seed"].nunique():
+        _single_run(axes, rows)
     axes.set_yscale("log")
     axes.set_xlabel("time (min)")
     axes.set_ylabel("cost per slot (s)")
     axes.set_title("(b) mean latency, lost requests counted as 5 s", loc="left")
     axes.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.22))
     return pd.concat(drawn, ignore_index=True)
+
+
+def _single_run(axes: Axes, rows: pd.DataFrame) -> None:
+    """For one run alone: every slot as a dot, and the least cost that was possible."""
+    axes.plot(
+        rows["minute"], rows["cost"], ".", color=colour(rows["preset"].iloc[0]), markersize=2, alpha=0.5
+    )
+    if rows["optimal_cost"].notna().all():
+        axes.plot(rows["minute"], rows["optimal_cost"], color="black", linewidth=0.8, label="optimum")

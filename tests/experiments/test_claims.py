@@ -109,7 +109,7 @@ def write_run(
     pd.DataFrame(diagnostics).to_parquet(run / "diagnostics.parquet")
     settings = {
         "seed": seed, "slots": SLOTS, "experiment_name": "fig09", "model": {"name": "inception_v3"},
-        "agent": {"preset": preset, "radius": radius, "gamma": 0.9}, **config,
+        "agent": {"preset": preset, "radius": radius, "gamma": 0.0}, **config,
     }  # fmt: skip
     manifest = {"status": "finished", "seed": seed, "config": settings}
     (run / "manifest.json").write_text(json.dumps(manifest))

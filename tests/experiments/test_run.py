@@ -144,9 +144,14 @@ def test_content_hash_ignores_order_and_nothing_else():
 
 def test_an_interrupted_write_leaves_nothing(tmp_path):
     target = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt), RunFolder(target, {}) as folder:
-        folder.write("slots", pd.DataFrame({"slot": [0]}))
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with RunFolder(target, {}) as folder:
+            folder.write("slots", pd.DataFrame({"slot": [0]}))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
     assert finished_runs(tmp_path) == []
 
