@@ -106,6 +106,16 @@ def test_a_new_speed_holds_from_the_slots_start(name: str) -> None:
     assert (first.busy_s, second.busy_s) == (2.0, 0.5)
 
 
+def test_time_never_runs_backwards_where_rounding_carries_virtual_time_past_a_tag(name: str) -> None:
+    """The third arrives one bit before the first departs, and finds V already one bit past its tag."""
+    speed = np.array([[0.0, 1.736013000652795, 1.938996182080941, 0.01]])
+    arrival_s = [0.6656805971270253, 0.6662164675036214, 1.686924974360312]
+    demand_s = np.array([1.9800801757530966, 50.0, 50.0])
+    table = SpeedTable(np.array([3]), speed, np.minimum(1.0, speed))
+    tally = make_engine(name, table).serve(0, slot_of(arrival_s, duration_s=10.0), demand_s)
+    assert tally.completed_at_s.tolist() == [arrival_s[2]]
+
+
 def test_bounded_rejects_what_comes_on_top_and_carries_the_rest(name: str) -> None:
     first, second = serve(name, constant_speed(1), ([1.0] * 5, [8.0] * 5), ([], []), queue_limit=2)
     assert (first.rejections, first.backlog_start, first.backlog_end) == (2, 0, 2)
