@@ -153,7 +153,7 @@ def parse(arguments: list[str]) -> dict[str, str]:
     for argument in arguments:
         key, _, value = argument.partition("=")
         if key not in ARGUMENTS:
-            raise UsageError(f"argument {argument!r} is unknown, choose from {sorted(ARGUMENTS)}")
+            raise UsageError(f"argument {argument!r} is unknown, choose from {sorted(ARGUMENTS) or 'none'}")
         if value not in ARGUMENTS[key]:
             raise UsageError(f"{key}={value}, choose from {list(ARGUMENTS[key])}")
         parsed[key] = value
