@@ -21,7 +21,7 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, Any], text: str = "")
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if not equals or key not in defaults:
-            refuse(f"{argument} is not a setting, choose from {sorted(defaults)} (as key=value)")
+            refuse(f"{argument} is not a setting, choose from {sorted(defaults) or 'none'} (as key=value)")
         kind = type(defaults[key])
         try:
             options[key] = kind(value)

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.arguments import parse
 from experiments.yardsticks.ciw_queue import serve_ciw
 from experiments.yardsticks.naive import serve_naive
 from experiments.yardsticks.plain import serve_plain
 from experiments.yardsticks.process_per_request import serve_per_request
-from serving.errors import UsageError
 from serving.histogram import count_latencies
 from serving.measurement import summarise
 from serving.slot import Slot
@@ -29,7 +29,6 @@ from sim.engine import Engine, make_engine
 from sim.speeds import SpeedTable
 
 QUEUE_LIMIT = 50
-ARGUMENTS: dict[str, tuple[str, ...]] = {}  # each key of the command line, and its values
 
 
 @dataclass(frozen=True)
@@ -143,30 +142,9 @@ def measure(benchmarks: list[Benchmark], load: Load, rounds: int) -> dict[str, f
     return rates
 
 
-def parse(arguments: list[str]) -> dict[str, str]:
-    """``key=value`` arguments as a dictionary.
-
-    Raises:
-        UsageError: for a key or a value that is not in ``ARGUMENTS``.
-    """
-    parsed = {}
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key not in ARGUMENTS:
-            raise UsageError(f"argument {argument!r} is unknown, choose from {sorted(ARGUMENTS) or 'none'}")
-        if value not in ARGUMENTS[key]:
-            raise UsageError(f"{key}={value}, choose from {list(ARGUMENTS[key])}")
-        parsed[key] = value
-    return parsed
-
-
 def main(arguments: list[str], slots: int = 400, rounds: int = 15) -> int:
     """Run all benchmarks; the exit code. Fewer slots and rounds make a quick, worse measurement."""
-    try:
-        parse(arguments)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
+    parse(arguments, {}, __doc__ or "")
     load = standard_load(slots)
     rates = measure(_benchmarks(load.speeds), load, rounds)
     for name, rate in rates.items():

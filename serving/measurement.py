@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.histogram import BIN_COUNT, quantiles_s
+from serving.record import Record
 from serving.slot import Slot
 
 
-@dataclass(frozen=True)
-class Ticks:
+@dataclass(frozen=True, eq=False)
+class Ticks(Record):
     """Sub-slot series, each of shape (number of ticks,); requests are counted when they complete."""
 
     completions: NDArray[np.int64]
@@ -25,8 +26,8 @@ class Ticks:
             return self.latency_sum_s / np.where(self.completions > 0, self.completions, np.nan)
 
 
-@dataclass(frozen=True)
-class SlotMeasurement:
+@dataclass(frozen=True, eq=False)
+class SlotMeasurement(Record):
     """What one slot looked like from outside. Measured by completion; None means not applicable.
 
     Attributes:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from serving.errors import UsageError
 from serving.measurement import SlotMeasurement
+from serving.record import Record
 from serving.slot import Slot
 
 
@@ -30,8 +31,8 @@ class LoadBins:
         return min(self.count - 1, max(0, int(load_rps / self.max_load_rps * self.count)))
 
 
-@dataclass(frozen=True)
-class Observation:
+@dataclass(frozen=True, eq=False)
+class Observation(Record):
     """The named numbers that an agent sees before slot ``slot``.
 
     All but ``slot`` describe the slot before it (or, with ``load_seen=current``, the load the coming

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.record import Record
 
-@dataclass(frozen=True)
-class Slot:
+
+@dataclass(frozen=True, eq=False)
+class Slot(Record):
     """What a workload yields and a system serves during one decision interval.
 
     Attributes:

@@ -48,10 +48,10 @@ def draw(runs: Path) -> Drawing:
         caption=(
             f"Preset rrl_paper with the constant estimator, 14 requests/s, {slots} slots, "
             f"{data['seed'].nunique()} seed(s); dots are seeds, lines medians. Left: slots until Q stays "
-            f"within 10 % of its end and had half the run to show it (conv. of Q), and until the noise-free gap "
-            f"to the best configuration, averaged over 25 slots, is first at most 1.25 (first passage) or "
-            f"stays so (settled); "
-            f"triangles at the top are seeds that never got there. Right: errors at the end of the run."
+            "within 10 % of its end and had half the run to show it (conv. of Q), and until the noise-free "
+            "gap to the best configuration, averaged over 25 slots, is first at most 1.25 (first passage) or "
+            "stays so (settled); triangles at the top are seeds that never got there. Right: errors at the "
+            "end of the run."
         ),
         figure=figure,
         data=data,

@@ -38,7 +38,7 @@ def refused(tmp_path, *arguments, module="experiments.run"):
         ("agent.radios=2", ["radios", "agent", "radius"]),
         ("sede=3", ["sede", "seed", "slots"]),
         ("agnet=rrl", ["agnet"]),
-        ("workload.mean_rps=-1", ["workload.mean_rps=-1", "> 0"]),
+        ("workload.mean_rps=-1", ["workload.mean_rps=-1", "above 0"]),
         ("workload.mean_rps=fast", ["mean_rps", "fast"]),
         ("workload.trace=missing.csv", ["missing.csv"]),
         ("seed=-1", ["seed=-1", "integer >= 0"]),
@@ -92,7 +92,7 @@ def test_a_custom_agent_without_a_class_says_so(tmp_path):
         ("experiments.figures", "figs=9", "fig"),
         ("experiments.claims", "targe=x", "target"),
         ("experiments.report", "nonsense", "results"),
-        ("experiments.bench", "agentz=all", "agents"),
+        ("experiments.bench", "agentz=all", "agentz"),
         ("experiments.admissible", "count=many", "count"),
     ],
 )

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+import experiments.environments  # noqa: F401 - registers the environments
 from serving.observation import Observation
 
 
@@ -39,7 +40,7 @@ def test_reward_is_minus_the_cost_and_info_names_what_the_array_holds(env):
 
 @pytest.mark.parametrize(("load_seen", "offset"), [("previous", 0), ("current", 1)])
 def test_the_load_seen_is_that_of_the_previous_or_the_current_slot(load_seen, offset):
-    made = gymnasium.make("rrl/Simulated-v0", overrides=["slots=6", f"load_seen={load_seen}"])
+    made = gymnasium.make("rrl/Simulated-v0", overrides=["slots=6", "truth=false", f"load_seen={load_seen}"])
     _, info = made.reset(seed=1)
     seen, measured = [info["observation"].load_rps], []
     for _ in range(6):

@@ -21,7 +21,10 @@ FAST = ["truth=false", "progress=false", "slots=12"]
 
 def run(tmp_path, *overrides, cwd=ROOT, check=True):
     done = subprocess.run(
-        [sys.executable, "-m", "experiments.run", *FAST, f"output_dir={tmp_path}/runs", *overrides],
+        [
+            *(sys.executable, "-m", "experiments.run", *overrides[:1]),  # --multirun has to come first
+            *(*FAST, f"output_dir={tmp_path}/runs", *overrides[1:]),
+        ],
         cwd=cwd,
         capture_output=True,
         text=True,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from serving.cost_table import CostTable
 from serving.errors import UsageError
 from serving.histogram import BIN_COUNT, EDGES_S, count_latencies, quantiles_s
-from serving.measurement import summarise
+from serving.measurement import Ticks, summarise
 from serving.objective import MeanLatency, MinResource, StrictSlo
 from serving.observation import LoadBins
 from serving.slot import Slot
@@ -92,6 +92,15 @@ def test_min_resource_is_utilisation_until_p95_is_over_the_objective():
 def test_objectives_refuse_nonsense(change):
     with pytest.raises(UsageError, match=next(iter(change))):
         MeanLatency(**({"slo_s": 1} | change))
+
+
+def test_records_with_arrays_compare_by_content():
+    assert measured([0.1, 0.2]) == measured([0.1, 0.2])
+    assert measured([0.1, 0.2]) != measured([0.1, 0.3])
+    assert slot_with(3) == slot_with(3)
+    assert slot_with(3) != slot_with(4)
+    assert slot_with(3) != "a slot"
+    assert Ticks(np.zeros(1), np.array([np.nan])) == Ticks(np.zeros(1), np.array([np.nan]))
 
 
 def test_load_bins_are_equal_and_clamp():
