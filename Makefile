@@ -27,16 +27,19 @@ $(STAMP): requirements.lock pyproject.toml
 
 # The experiments that `make reproduce` runs; seeds are few so that it ends in minutes.
 SEEDS := range(0,3)
-SWEEP := hydra/launcher=joblib progress=false
+SWEEP := hydra/launcher=joblib hydra.launcher.verbose=10 progress=false
 FIG11_AGENTS := rrl,rrl_paper,q_learning,random,static,static_best,sequential,tf_default,oracle
 
 reproduce: setup ## run the experiments, then write figures, claims and results/report.html
 	@unset PYTHONDONTWRITEBYTECODE
 	started=$$SECONDS
+	echo "1/3 exhaustive table (about 1 minute on 2 cores)"
 	$(RUN) experiments.truth experiment=fig04
+	echo "2/3 runs for Fig. 9 (about 2 minutes)"
 	$(RUN) experiments.run --multirun experiment=fig09 agent.gamma=0,0.9 agent.radius=0,1,2,3,4,5,6 \
 		'seed=$(SEEDS)' $(SWEEP)
 	$(RUN) experiments.run --multirun experiment=fig09 agent=q_learning agent.gamma=0 'seed=$(SEEDS)' $(SWEEP)
+	echo "3/3 runs for Fig. 11 (about half a minute)"
 	$(RUN) experiments.run --multirun experiment=fig11 agent=$(FIG11_AGENTS) 'seed=$(SEEDS)' $(SWEEP)
 	$(RUN) experiments.figures
 	$(RUN) experiments.claims

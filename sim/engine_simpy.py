@@ -1,8 +1,9 @@
 """The queueing engine in SimPy: the readable reference.
 
-One SimPy process is the server. It sleeps until the next event that can change who is in service: a
-departure, or an arrival that finds a free place. Arrivals at a full server change nothing until the next
-departure, so they join the queue, or are turned away, in one go when the server wakes for it.
+One SimPy process is the server, and it sleeps from departure to departure. The requests of a slot are known
+when it begins, so arrivals need no events of their own: those that find a free place before the next
+departure are admitted when its time is worked out, which they put off; those that find the server full change
+nothing until it wakes, and then join the queue, or are turned away, in one go.
 
 Times are kept beside the clock of SimPy, which adds up delays and so differs from them in the last bits.
 """
@@ -109,41 +110,45 @@ class SimpyEngine(SlotwiseEngine):
         busy_s, busy_at_s = self._busy_s, self._busy_at_s
         requests = list(zip(arrival_s, demand_s, strict=True))
         arrival_s.append(inf)
-        arrived, n = 0, len(in_service)
+        arrived, n, woken_s = 0, len(in_service), now_s
         while True:
             departure_s = inf
-            if n:
-                remaining_s = in_service[0][0] - virtual_s
-                # Rounding may have carried V past a tag by the last bit.
-                departure_s = virtual_at_s + (remaining_s if remaining_s > 0.0 else 0.0) / speed[n]
-            admission_s = arrival_s[arrived] if n < limit else inf
-            event_s = admission_s if admission_s < departure_s else departure_s
-            if event_s > until_s or event_s == inf:
-                break
-            yield timeout(event_s - now_s)
-            now_s = event_s
-            busy_s += busy[n] * (now_s - busy_at_s)
-            if admission_s < departure_s:
+            while True:
+                if n:
+                    remaining_s = in_service[0][0] - virtual_s
+                    # Rounding may have carried V past a tag by the last bit.
+                    departure_s = virtual_at_s + (remaining_s if remaining_s > 0.0 else 0.0) / speed[n]
+                if n >= limit or arrival_s[arrived] >= departure_s:
+                    break
+                # The next request to arrive finds a free place, which changes when the next one departs.
+                now_s = arrival_s[arrived]
+                busy_s += busy[n] * (now_s - busy_at_s)
                 virtual_s += speed[n] * (now_s - virtual_at_s)
+                virtual_at_s = busy_at_s = now_s
                 self._admissions += 1
                 heappush(in_service, (virtual_s + demand_s[arrived], self._admissions, now_s))
                 arrived += 1
-            else:
-                if arrival_s[arrived] < now_s:  # and found the server full
-                    met_free = bisect_left(arrival_s, now_s, arrived)
-                    self._join_queue(requests[arrived:met_free])
-                    arrived = met_free
-                tag, _, since_s = heappop(in_service)
-                latency_s.append(now_s - since_s)
-                completed_at_s.append(now_s)
-                virtual_s = tag if in_service else 0.0
-                if waiting:
-                    self._fill_places(virtual_s)
-            n = len(in_service)
+                n += 1
+            if departure_s > until_s or departure_s == inf:
+                break
+            yield timeout(departure_s - woken_s)
+            now_s = woken_s = departure_s
+            busy_s += busy[n] * (now_s - busy_at_s)
+            if arrival_s[arrived] < now_s:  # and found the server full
+                met_free = bisect_left(arrival_s, now_s, arrived)
+                self._join_queue(requests[arrived:met_free])
+                arrived = met_free
+            tag, _, since_s = heappop(in_service)
+            latency_s.append(now_s - since_s)
+            completed_at_s.append(now_s)
+            virtual_s = tag if in_service else 0.0
             virtual_at_s = busy_at_s = now_s
+            if waiting:
+                self._fill_places(virtual_s)
+            n = len(in_service)
         self._join_queue(requests[arrived:])
         if until_s < inf:
-            yield timeout(max(0.0, until_s - now_s))
+            yield timeout(max(0.0, until_s - woken_s))
             now_s = until_s
             busy_s += busy[n] * (now_s - busy_at_s)
             busy_at_s = now_s

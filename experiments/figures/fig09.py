@@ -84,19 +84,19 @@ _SERIES = {
 
 
 def _times(axes: Axes, data: pd.DataFrame, slots: int) -> None:
+    never_at = slots * 1.3
     for column, (name, colour, shift) in _SERIES.items():
         reached = data[data[column].notna()]
         never = data[data[column].isna()]
         axes.scatter(reached["radius"] + shift, reached[column], color=colour, s=8, alpha=0.6, linewidths=0)
-        axes.scatter(
-            never["radius"] + shift, np.full(len(never), slots * 1.25), color=colour, s=14, marker="^"
-        )
-        complete = data.groupby("radius")[column].apply(
-            lambda times: times.fillna(np.inf).median()  # a median beyond the run's end is not drawn
-        )
-        complete = complete[np.isfinite(complete)]
-        axes.plot(complete.index, complete, color=colour, label=name)
+        axes.scatter(never["radius"] + shift, np.full(len(never), never_at), color=colour, s=14, marker="^")
+        # The median of a radius at which half the seeds or more never got there is not drawn.
+        medians = data.groupby("radius")[column].apply(lambda times: times.fillna(np.inf).median())
+        axes.plot(medians.index, medians.where(np.isfinite(medians)), ".-", color=colour, label=name)
     axes.set_yscale("log")
+    axes.set_ylim(100, slots * 1.6)
+    axes.set_yticks([100, 300, 1000, 3000], ["100", "300", "1000", "3000"])
+    axes.minorticks_off()
     axes.set_ylabel("time (slots)")
 
 

@@ -84,7 +84,8 @@ def test_the_benchmark_prints_one_json_object_a_line(capsys: pytest.CaptureFixtu
 
 
 def test_the_benchmark_names_an_unknown_argument(capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.main(["agent=rrl"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        bench.main(["agent=rrl"])
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
