@@ -35,10 +35,16 @@ def table_key(plain: dict[str, Any]) -> dict[str, Any]:
         "system": {key: value for key, value in plain["system"].items() if key not in _IRRELEVANT},
         "objective": plain["objective"],
         "sizes": plain["workload"].get("sizes"),
-        "slot_s": plain["slot_s"],
+        "slot": _slot_length(plain),
         "load_rps": plain["table"]["load_rps"],
         "relative_error": plain["table"]["relative_error"],
     }
+
+
+def _slot_length(plain: dict[str, Any]) -> tuple[str, float]:
+    """Slots last so many seconds, or as long as so many requests take on average."""
+    requests = plain["workload"].get("requests_per_slot")
+    return ("seconds", plain["slot_s"]) if requests is None else ("requests", requests)
 
 
 def table_path(plain: dict[str, Any]) -> Path:
@@ -118,7 +124,9 @@ def _sweep_load(plain: dict[str, Any], load_rps: float) -> Sweep:
     def stationary(load_rps: float, seed: int, count: int) -> Sequence[Slot]:
         from workloads.constant import Constant
 
-        return tuple(Constant(mean_rps=load_rps, slot_s=plain["slot_s"], sizes=sizes).slots(seed, count))
+        unit, length = _slot_length(plain)
+        slot_s = length if unit == "seconds" else length / load_rps
+        return tuple(Constant(mean_rps=load_rps, slot_s=slot_s, sizes=sizes).slots(seed, count))
 
     precision = Precision(relative_error=plain["table"]["relative_error"])
     return sweep(system, objective, stationary, load_rps, precision)

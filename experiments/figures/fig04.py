@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -19,9 +20,9 @@ INTRA_OP = 10
 ZOOM = 2  # grid steps on each side of the best configuration
 
 
-def draw(runs: Path) -> Drawing:  # noqa: ARG001 - the figure comes from the exhaustive table
-    """Draw from the exhaustive table of ``experiment=fig04``."""
-    data = _latency_grid()
+def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 - needs a table, no runs
+    """Draw from the exhaustive table of ``experiment=fig04``, or of that with further overrides."""
+    data = _latency_grid(overrides)
     grid = data.pivot_table(index="inter_op_parallelism", columns="request_parallelism", values="cost_s")
     best = data.sort_values("cost_s").iloc[0]
     figure, axes = plt.subplots(1, 2, figsize=(WIDE_INCHES, 2.9))
@@ -49,10 +50,10 @@ def draw(runs: Path) -> Drawing:  # noqa: ARG001 - the figure comes from the exh
     )
 
 
-def _latency_grid() -> pd.DataFrame:
+def _latency_grid(overrides: Sequence[str]) -> pd.DataFrame:
     from experiments.truth import read_arrays
 
-    plain = compose_settings(["experiment=fig04"])
+    plain = compose_settings(["experiment=fig04", *overrides])
     arrays = read_arrays(plain)
     if arrays is None:
         raise NotYetComputedError("python -m experiments.truth experiment=fig04")
@@ -65,7 +66,9 @@ def _latency_grid() -> pd.DataFrame:
         standard_error_s=arrays["standard_error"][row],
         capped=arrays["capped"][row],
     )
-    return data[data["intra_op_parallelism"] == INTRA_OP].reset_index(drop=True)
+    intra_op = min(INTRA_OP, system["grid_maximum"])
+    here: pd.DataFrame = data[data["intra_op_parallelism"] == intra_op].reset_index(drop=True)
+    return here
 
 
 def _around(values: np.ndarray, centre: float) -> np.ndarray:
