@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from experiments.arguments import parse
 from experiments.yardsticks.ciw_queue import serve_ciw
@@ -25,7 +26,8 @@ from experiments.yardsticks.process_per_request import serve_per_request
 from serving.histogram import count_latencies
 from serving.measurement import summarise
 from serving.slot import Slot
-from sim.engine import Engine, make_engine
+from sim.engine import Engine
+from sim.engines import make_engine
 from sim.speeds import SpeedTable
 
 QUEUE_LIMIT = 50
@@ -132,7 +134,7 @@ def _benchmarks(speeds: SpeedTable) -> list[Benchmark]:
 def measure(benchmarks: list[Benchmark], load: Load, rounds: int) -> dict[str, float]:
     """Requests per second of CPU time of each, the best of its rounds."""
     rates = dict.fromkeys((benchmark.name for benchmark in benchmarks), 0.0)
-    for _ in range(rounds):
+    for _ in tqdm(range(rounds), desc="rounds"):
         for benchmark in benchmarks:
             part = load.first(benchmark.slots)
             begin_s = time.process_time()

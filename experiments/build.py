@@ -32,6 +32,9 @@ def check_settings(config: DictConfig) -> None:
         value = config[key]
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise UsageError(f"{key}={value}, expected an integer >= {least}")
+    for key in ("truth", "estimates", "fresh", "progress"):
+        if not isinstance(config[key], bool):
+            raise UsageError(f"{key}={config[key]}, expected true or false")
     if isinstance(config.slot_s, bool) or not isinstance(config.slot_s, int | float) or config.slot_s <= 0:
         raise UsageError(f"slot_s={config.slot_s}, expected a number > 0 (seconds)")
 

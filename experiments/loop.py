@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from serving.agent import Agent
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
+from serving.errors import UsageError
 from serving.measurement import SlotMeasurement
 from serving.observation import Observation
 from serving.slot import Slot
 
 _MEASURED = (
-    "load_rps",
     "mean_latency_s",
     "median_latency_s",
     "p95_latency_s",
@@ -42,7 +42,7 @@ class RunRecord:
     """What a run leaves: one entry per slot in each list.
 
     Attributes:
-        rows: deterministic columns.
+        rows: deterministic columns, in the order of results/README.md.
         timings: wall-clock seconds of deciding, learning and serving.
         histograms: latency counts per bin, each of shape (serving.histogram.BIN_COUNT,).
         estimates: the agent's Q values of the current load after the slot, where asked for.
@@ -80,10 +80,10 @@ def run_loop(
             agent.learn(observation, configuration, info["cost"], info["observation"])
         learned = perf_counter()
         record.rows.append(
-            _slot_columns(info["slot"], info["measurement"])
+            _load_columns(info["slot"], info["measurement"])
             | dict(zip(space.names, configuration, strict=True))
-            | {"cost": info["cost"]}
-            | _truth(table, info["slot"], space.index(configuration))
+            | {name: getattr(info["measurement"], name) for name in _MEASURED}
+            | {"cost": info["cost"], **_truth(table, info["slot"], space.index(configuration)), "flags": ""}
         )
         record.timings.append(
             {
@@ -96,6 +96,8 @@ def run_loop(
         record.histograms.append(info["measurement"].histogram)
         if keep_estimates:
             beliefs = agent.diagnostics()
+            if "q" not in beliefs:
+                raise UsageError(f"estimates=true needs an agent with Q values, not {type(agent).__name__}")
             record.estimates.append(np.array(beliefs["q"], dtype=np.float64))
             record.discount = float(beliefs.get("gamma", 0.0))
         observation = info["observation"]
@@ -103,13 +105,13 @@ def run_loop(
     return record
 
 
-def _slot_columns(slot: Slot, measurement: SlotMeasurement) -> dict[str, Any]:
+def _load_columns(slot: Slot, measurement: SlotMeasurement) -> dict[str, float]:
     return {
         "slot": slot.index,
         "minute": slot.start_s / 60,
+        "load_rps": measurement.load_rps,
         "true_load_rps": slot.true_load_rps,
-        "flags": "",
-    } | {name: getattr(measurement, name) for name in _MEASURED}
+    }
 
 
 def _truth(table: CostTable | None, slot: Slot, index: int) -> dict[str, float | None]:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -84,11 +85,10 @@ class RunFolder:
         self.target = target
         self._manifest = dict(manifest)
         self._started = datetime.now(UTC)
-        self._partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._partial = Path(mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
 
     def __enter__(self) -> RunFolder:
-        shutil.rmtree(self._partial, ignore_errors=True)
-        self._partial.mkdir(parents=True)
         return self
 
     def write(self, name: str, table: pd.DataFrame) -> None:
@@ -108,8 +108,8 @@ class RunFolder:
             "end": datetime.now(UTC).isoformat(),
         }
         (self._partial / "manifest.json").write_text(json.dumps(manifest, indent=1, default=str) + "\n")
-        if self.target.exists():
-            shutil.rmtree(self.target)
+        self._partial.chmod(0o755)
+        shutil.rmtree(self.target, ignore_errors=True)
         self._partial.rename(self.target)
 
     def __exit__(self, *_: object) -> None:

@@ -10,61 +10,12 @@ import pandas as pd
 from experiments.loop import RunRecord
 from serving.cost_table import CostTable
 
-_LABELS = [
-    "run_id",
-    "agent",
-    "preset",
-    "settings",
-    "workload",
-    "system",
-    "engine",
-    "hardware",
-    "boundary",
-    "model",
-    "objective",
-    "seed",
-]
-_BEFORE_KNOBS = ["slot", "minute", "load_rps", "true_load_rps"]
-_AFTER_KNOBS = [
-    "mean_latency_s",
-    "median_latency_s",
-    "p95_latency_s",
-    "p99_latency_s",
-    "arrivals",
-    "completions",
-    "rejections",
-    "timeouts",
-    "errors",
-    "slo_violations",
-    "cpu_utilisation",
-    "gpu_utilisation",
-    "backlog_start",
-    "backlog_end",
-    "reconfiguration_s",
-    "cost",
-    "optimal_cost",
-    "gap",
-    "flags",
-]
-_NUMBERS_OR_NULL = [
-    "mean_latency_s",
-    "median_latency_s",
-    "p95_latency_s",
-    "p99_latency_s",
-    "cpu_utilisation",
-    "gpu_utilisation",
-    "cost",
-    "optimal_cost",
-    "gap",
-]
-
 
 def slots_table(record: RunRecord, labels: dict[str, Any]) -> pd.DataFrame:
-    """One row per slot; everything in it is deterministic."""
-    rows = pd.DataFrame(record.rows).assign(**labels)
-    rows = rows.astype(dict.fromkeys(_NUMBERS_OR_NULL, "float64"))
-    knobs = [name for name in record.rows[0] if name not in {*_BEFORE_KNOBS, *_AFTER_KNOBS}]
-    return rows[[*_LABELS, *_BEFORE_KNOBS, *knobs, *_AFTER_KNOBS]]
+    """One row per slot, behind the labels of the run; everything in it is deterministic."""
+    rows = pd.DataFrame([labels | row for row in record.rows])
+    never_measured = rows.columns[rows.isna().all()]
+    return rows.astype(dict.fromkeys(never_measured, "float64"))
 
 
 def timings_table(record: RunRecord) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from serving.errors import UsageError
 from serving.histogram import count_latencies
 from serving.measurement import SlotMeasurement, Ticks, summarise
 from serving.slot import Slot
-from sim.engine import Boundary, SlotTally, make_engine
+from sim.engine import Boundary, SlotTally
+from sim.engines import make_engine
 from sim.hardware import cpu_profile
 
 

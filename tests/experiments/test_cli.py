@@ -53,6 +53,7 @@ def refused(tmp_path, *arguments, module="experiments.run"):
         ("load_seen=future", ["future", "current", "previous"]),
         ("objective.penalty_s=-5", ["penalty_s=-5"]),
         ("seed", ["seed"]),
+        ("fresh=maybe", ["fresh=maybe", "true or false"]),
     ],
 )
 def test_a_mistake_is_one_line_with_the_choices(tmp_path, argument, expected):
@@ -74,6 +75,11 @@ def test_a_broken_hardware_profile_is_refused(tmp_path):
     profile.write_text("name: mine\ncores: 0\ninterference: nested\nunbatched_requests: 4\nmodels: {}\n")
     line = refused(tmp_path, "truth=false", "slots=2", f"hardware.file={profile}")
     assert "hardware" in line
+
+
+def test_estimates_need_an_agent_that_has_them(tmp_path):
+    line = refused(tmp_path, "truth=false", "slots=2", "agent=random", "estimates=true")
+    assert "RandomAgent" in line
 
 
 def test_an_agent_that_cannot_be_imported_is_refused(tmp_path):

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.slot import Slot
-from sim.engine import Boundary, SlotTally, make_engine
+from sim.engine import Boundary, SlotTally
+from sim.engines import make_engine
 from sim.speeds import SpeedTable
 
 BOUNDARIES: tuple[Boundary, ...] = ("bounded", "carry", "drop", "episodic")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from serving.errors import UsageError
 from serving.slot import Slot
-from sim.engine import Boundary, SlotTally, make_engine
+from sim.engine import Boundary, SlotTally
+from sim.engines import make_engine
 from sim.speeds import SpeedTable
 
 pytestmark = pytest.mark.parametrize("name", ["simpy", "compiled"])

@@ -12,7 +12,7 @@ from experiments.yardsticks.naive import serve_naive
 from experiments.yardsticks.plain import serve_plain
 from experiments.yardsticks.process_per_request import serve_per_request
 from serving.slot import Slot
-from sim.engine import make_engine
+from sim.engines import make_engine
 from sim.speeds import SpeedTable
 
 

@@ -14,7 +14,8 @@ import pytest
 from scipy.stats import t as student_t
 
 from serving.slot import Slot
-from sim.engine import SlotTally, make_engine
+from sim.engine import SlotTally
+from sim.engines import make_engine
 from sim.speeds import SpeedTable
 
 SEEDS = range(10)
