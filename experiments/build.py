@@ -63,6 +63,7 @@ def _read_yaml(path: Path, key: str) -> dict[str, Any]:
 def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
     """The settings that decide what the rows hold; a trace counts by its content, not by its path."""
     kept = {key: value for key, value in plain.items() if key not in _NOT_ROWS}
+    kept["hardware"] = {key: value for key, value in plain["hardware"].items() if key != "provenance"}
     kept["table"] = {key: plain["table"][key] for key in ("load_rps", "relative_error")}
     series = getattr(env.workload, "series", None)
     if series is not None:
