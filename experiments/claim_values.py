@@ -22,7 +22,16 @@ class Missing:
     reason: str
 
 
-Compute = Callable[[Sequence[Run]], Estimate | Missing]
+@dataclass(frozen=True)
+class Refuted:
+    """Why a claim fails without a number: what it says would happen did not happen in most runs."""
+
+    reason: str
+    seeds: int
+
+
+Outcome = Estimate | Missing | Refuted
+Compute = Callable[[Sequence[Run]], Outcome]
 
 _NOT_CONDITIONS = ("seed", "output_dir", "fresh", "progress", "hydra", "agent")
 
@@ -110,9 +119,7 @@ def radius_sweep(runs: Sequence[Run]) -> RadiusSweep | Missing:
     return RadiusSweep(tuple(chosen), sum(map(len, groups.values())) - len(chosen))
 
 
-def _ratio_of_medians(
-    pairs: list[tuple[float, float]], slots: int, names: tuple[str, str]
-) -> Estimate | Missing:
+def _ratio_of_medians(pairs: list[tuple[float, float]], slots: int, names: tuple[str, str]) -> Outcome:
     """Median conv_q of the first over that of the second, with what never converged spelled out."""
     times = np.array(pairs)
     never = np.isinf(times).sum(axis=0)
@@ -122,7 +129,9 @@ def _ratio_of_medians(
     )
     first, second = median(times.T)
     if np.isinf(second):
-        return Missing(f"half or more of the seeds never settled ({counts})")
+        if np.isinf(first):
+            return Missing(f"with neither radius half of the seeds settled ({counts})")
+        return Refuted(f"most seeds never settled with the larger radius ({counts})", len(pairs))
     if np.isinf(first):
         bound = (1 - HELD) * slots / second
         return Missing(
@@ -136,7 +145,7 @@ def _ratio_of_medians(
 def speed_up(radius: float) -> Compute:
     """How many times sooner Q settles with that radius than with radius 0 (ratio of medians over seeds)."""
 
-    def compute(runs: Sequence[Run]) -> Estimate | Missing:
+    def compute(runs: Sequence[Run]) -> Outcome:
         sweep = radius_sweep(runs)
         if isinstance(sweep, Missing):
             return sweep
@@ -150,7 +159,7 @@ def speed_up(radius: float) -> Compute:
     return compute
 
 
-def radius_zero_is_q_learning(runs: Sequence[Run]) -> Estimate | Missing:
+def radius_zero_is_q_learning(runs: Sequence[Run]) -> Outcome:
     """Mean distance of Q to its end over the run: RRL with radius 0 over preset ``q_learning``, same seeds.
 
     The area under the curve of convergence, which is defined also where no seed settles.
@@ -172,8 +181,8 @@ def radius_zero_is_q_learning(runs: Sequence[Run]) -> Estimate | Missing:
     )
 
 
-def _with_left_out(estimate: Estimate | Missing, left_out: int) -> Estimate | Missing:
-    if isinstance(estimate, Missing) or not left_out:
+def _with_left_out(estimate: Outcome, left_out: int) -> Outcome:
+    if not isinstance(estimate, Estimate) or not left_out:
         return estimate
     return replace(estimate, note=f"{estimate.note}; {left_out} fig09 runs under other settings left out")
 

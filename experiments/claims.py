@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from experiments.arguments import parse, refuse
-from experiments.claim_values import COMPUTE, Compute, Missing
+from experiments.claim_values import COMPUTE, Compute, Missing, Refuted
 from experiments.results import Run, finished_runs
 from experiments.verdict import verdict
 
@@ -90,6 +90,9 @@ def judge(claim: Claim, runs: Sequence[Run], compute: Mapping[str, Compute] = CO
     if isinstance(outcome, Missing):
         return Judged(verdict=NOT_YET, reason=f"missing: {outcome.reason}")
     enough = outcome.seeds >= MINIMUM_SEEDS
+    if isinstance(outcome, Refuted):
+        says = "not reproduced" if enough else NOT_YET
+        return Judged(seeds=str(outcome.seeds), verdict=says, reason=outcome.reason)
     too_few = "" if enough else f"missing: {MINIMUM_SEEDS} seeds for a verdict, there are {outcome.seeds}"
     return Judged(
         value=f"{outcome.value:.4g}",

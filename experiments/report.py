@@ -76,14 +76,25 @@ def _read_claims(path: Path) -> pd.DataFrame:
 def _summary(claims: pd.DataFrame, runs: list[Run]) -> str:
     if claims.empty:
         return "<p>No claims table yet: run <code>python -m experiments.claims</code>.</p>"
-    counts = claims["verdict"].value_counts()
+    counts = (
+        claims["verdict"].str.replace(r"^duplicate of .*", "duplicate of another", regex=True).value_counts()
+    )
     items = "".join(f"<li><b>{html.escape(str(name))}</b>: {count}</li>" for name, count in counts.items())
     return (
         f"<p>{len(claims)} claims listed, {len(runs)} finished runs read. Verdicts:</p><ul>{items}</ul>"
         "<p>Simulated results rest on a hardware profile that was fitted to the paper's few published facts "
         "(<code>conf/hardware/paper_cpu.yaml</code>), not to its measurements, which are not public.</p>"
-        f"{_means(runs)}"
+        f"{_judged(claims)}{_means(runs)}"
     )
+
+
+def _judged(claims: pd.DataFrame) -> str:
+    """The claims that have a value, in short."""
+    valued = claims[claims["value"] != ""]
+    if valued.empty:
+        return ""
+    columns = ["id", "metric", "subject", "baseline", "paper_value", "value", "interval_low", "interval_high"]
+    return "<p>Claims with a value so far:</p>" + _table(valued[[*columns, "unit", "seeds", "verdict"]])
 
 
 def _means(runs: list[Run]) -> str:
@@ -97,6 +108,7 @@ def _means(runs: list[Run]) -> str:
                 "workload": slots["workload"].iloc[0],
                 "agent": run.config["agent"].get("preset"),
                 "radius": run.config["agent"].get("radius", ""),
+                "discount": run.config["agent"].get("gamma", ""),
                 "cost": slots["cost"].mean(),
                 "latency": slots["mean_latency_s"].mean(),
                 "optimal": slots["optimal_cost"].mean(),
@@ -106,7 +118,7 @@ def _means(runs: list[Run]) -> str:
         return ""
     table = (
         pd.DataFrame(rows)
-        .groupby(["experiment", "workload", "agent", "radius"], as_index=False)
+        .groupby(["experiment", "workload", "agent", "radius", "discount"], as_index=False)
         .agg(
             runs=("cost", "size"),
             mean_cost_s=("cost", "mean"),
