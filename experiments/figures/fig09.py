@@ -36,7 +36,7 @@ def draw(runs: Path) -> Drawing:
         row[0].set_title(f"discount {gamma:g}", loc="left")
     for bottom in axes[-1]:
         bottom.set_xlabel("radius of the region (grid steps)")
-    axes[0, 0].legend()
+    axes[0, 0].legend(loc="lower right")
     axes[0, 1].legend()
     return Drawing(
         name="fig09",
