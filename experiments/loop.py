@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from serving.agent import Agent
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
-from serving.errors import UsageError
 from serving.measurement import SlotMeasurement
 from serving.observation import Observation
 from serving.slot import Slot
@@ -96,8 +95,6 @@ def run_loop(
         record.histograms.append(info["measurement"].histogram)
         if keep_estimates:
             beliefs = agent.diagnostics()
-            if "q" not in beliefs:
-                raise UsageError(f"estimates=true needs an agent with Q values, not {type(agent).__name__}")
             record.estimates.append(np.array(beliefs["q"], dtype=np.float64))
             record.discount = float(beliefs.get("gamma", 0.0))
         observation = info["observation"]

@@ -26,6 +26,7 @@ from experiments.loop import RunRecord, run_loop
 from experiments.records import RunFolder, content_hash, git_state, is_finished, read_manifest
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
+from serving.errors import UsageError
 
 
 def main(config: DictConfig) -> None:
@@ -46,6 +47,8 @@ def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -
     """Run the loop and write the records."""
     truth = cache(lambda: _truth(plain))
     agent = build_agent(plain, env, truth)  # before the table: a mistake should not cost minutes
+    if plain["estimates"] and "q" not in agent.diagnostics():
+        raise UsageError(f"estimates=true needs an agent with Q values, not {type(agent).__name__}")
     table = truth()
     manifest = {"run_id": run_id, "seed": plain["seed"], "config": plain}
     label = f"{plain['agent'].get('preset')} {workload_label(plain)} seed={plain['seed']}"

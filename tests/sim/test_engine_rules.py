@@ -231,7 +231,7 @@ def test_bad_settings_are_named(name: str) -> None:
 def test_an_engine_loads_only_what_it_needs(name: str) -> None:
     unneeded = {"simpy": "numba", "compiled": "simpy"}[name]
     program = (
-        "import sys, numpy as np; from sim.engine import make_engine; from sim.speeds import SpeedTable;"
+        "import sys, numpy as np; from sim.engines import make_engine; from sim.speeds import SpeedTable;"
         "row = np.array([[0.0, 1.0]]);"
         f"make_engine('{name}', SpeedTable(np.array([1]), row, row)); sys.exit('{unneeded}' in sys.modules)"
     )
