@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.check import check_settings
+from experiments.cli import CONF
 from serving.agent import Agent
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
@@ -22,26 +24,18 @@ _AGENT_LABELS = ("preset", "settings")  # for the rows; every other key goes to 
 _NOT_ROWS = ("output_dir", "fresh", "progress", "experiment_name", "hydra")
 
 
-def check_settings(config: DictConfig) -> None:
-    """Refuse numbers that make no sense before anything is built.
+def resolve(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:
+    """Plain, checked settings of a run, with the hardware profile that ``hardware.file`` names read in.
+
+    Args:
+        config: as hydra composed it.
+        choices: chosen file of each config group.
 
     Raises:
-        UsageError: naming the setting, its value and what is allowed.
+        UsageError: for a setting that makes no sense.
     """
-    for key, least in (("seed", 0), ("slots", 1), ("load_bins", 1)):
-        value = config[key]
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise UsageError(f"{key}={value}, expected an integer >= {least}")
-    for key in ("truth", "estimates", "fresh", "progress"):
-        if not isinstance(config[key], bool):
-            raise UsageError(f"{key}={config[key]}, expected true or false")
-    if isinstance(config.slot_s, bool) or not isinstance(config.slot_s, int | float) or config.slot_s <= 0:
-        raise UsageError(f"slot_s={config.slot_s}, expected a number > 0 (seconds)")
-
-
-def resolve(config: DictConfig) -> dict[str, Any]:
-    """Plain settings of a run, with the hardware profile that ``hardware.file`` names read in."""
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    check_settings(plain, CONF, choices)
     hardware_file = plain["hardware"].pop("file", None)
     if hardware_file is not None:
         plain["hardware"] = _read_yaml(Path(hardware_file), "hardware.file")
@@ -69,7 +63,15 @@ def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
     if series is not None:
         digest = hashlib.sha256(series.rate_rps.tobytes()).hexdigest()
         kept["workload"] = plain["workload"] | {"trace": [series.bin_s, digest]}
+    kept["agent_source"] = _source_outside(agent_class(plain))
     return kept
+
+
+def _source_outside(agent: type) -> str | None:
+    """Hash of the file of a user's own agent, which a change makes another agent; None for ours."""
+    file = Path(inspect.getfile(agent)).resolve()
+    ours = file.is_relative_to(CONF.parent / "agents")
+    return None if ours else hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def workload_label(plain: dict[str, Any]) -> str:
@@ -97,18 +99,31 @@ def build_env(plain: dict[str, Any]) -> ServingEnv:
     )
 
 
-def agent_wants(plain: dict[str, Any], name: str) -> bool:
-    """Whether the agent's constructor asks for ``name``."""
+def agent_class(plain: dict[str, Any]) -> type:
+    """The agent's class.
+
+    Raises:
+        UsageError: if it is not set, cannot be imported, or is no class with ``act`` and ``learn``.
+    """
     target = plain["agent"].get("_target_")
     if target in (None, "???"):
         raise UsageError(
             "agent._target_ is not set, expected the class of your agent, e.g. my_module.MyAgent"
         )
     try:
-        return name in inspect.signature(get_object(target)).parameters
-    except ImportError as error:
+        found = get_object(target)
+    except (ImportError, SyntaxError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"agent._target_={target} cannot be imported: {reason}") from None
+    if not (isinstance(found, type) and hasattr(found, "act") and hasattr(found, "learn")):
+        raise UsageError(f"agent._target_={target}, expected a class with the methods act and learn")
+    return found
+
+
+def agent_wants(plain: dict[str, Any], name: str) -> bool:
+    """Whether the agent's constructor asks for ``name``."""
+    parameters = inspect.signature(agent_class(plain)).parameters
+    return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
 def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], CostTable | None]) -> Agent:
@@ -131,14 +146,15 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Cost
             preset = plain["agent"].get("preset")
             raise UsageError(f"agent={preset} needs the exhaustive table of a simulated system: truth=true")
     settings = {key: value for key, value in plain["agent"].items() if key not in _AGENT_LABELS}
-    # Partial: hydra would turn the records on offer into dictionaries.
-    constructor = instantiate(settings, _partial_=True, _convert_="all")
+    wanted = {key: value for key, value in offered.items() if agent_wants(plain, key)}
     try:
-        agent: Agent = constructor(
-            **{key: value for key, value in offered.items() if agent_wants(plain, key)}
+        inspect.signature(agent_class(plain)).bind(
+            **{key: value for key, value in (settings | wanted).items() if key != "_target_"}
         )
     except TypeError as error:
-        raise UsageError(f"agent={settings['_target_']}: {error}") from error
+        raise UsageError(f"agent={settings['_target_']}: {error}") from None
+    # Partial: hydra would turn the records on offer into dictionaries.
+    agent: Agent = instantiate(settings, _partial_=True, _convert_="all")(**wanted)
     return agent
 
 

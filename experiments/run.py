@@ -10,13 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from tqdm import tqdm
 
 from experiments.build import (
     build_agent,
     build_env,
-    check_settings,
     resolve,
     row_settings,
     workload_label,
@@ -31,8 +31,7 @@ from serving.errors import UsageError
 
 def main(config: DictConfig) -> None:
     """Run what the settings describe, unless it is finished already, and print its folder."""
-    check_settings(config)
-    plain = resolve(config)
+    plain = resolve(config, HydraConfig.get().runtime.choices)
     env = build_env(plain)
     run_id = content_hash(row_settings(plain, env))
     folder = Path(plain["output_dir"]) / plain["experiment_name"] / run_id
@@ -47,7 +46,7 @@ def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -
     """Run the loop and write the records."""
     truth = cache(lambda: _truth(plain))
     agent = build_agent(plain, env, truth)  # before the table: a mistake should not cost minutes
-    if plain["estimates"] and "q" not in agent.diagnostics():
+    if plain["estimates"] and "q" not in getattr(agent, "diagnostics", dict)():
         raise UsageError(f"estimates=true needs an agent with Q values, not {type(agent).__name__}")
     table = truth()
     manifest = {"run_id": run_id, "seed": plain["seed"], "config": plain}

@@ -7,15 +7,23 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import open_dict
 
-from experiments.build import check_settings, resolve
-from experiments.cli import CONF
+from experiments.build import resolve
+from experiments.cli import CONF, explain
+from serving.errors import UsageError
 
 
 def compose_settings(overrides: Sequence[str]) -> dict[str, Any]:
     """Plain settings of a run under hydra overrides such as ``workload=dynamic``."""
     GlobalHydra.instance().clear()
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        config = compose("config", overrides=list(overrides))
-    check_settings(config)
-    return resolve(config)
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+            config = compose("config", overrides=list(overrides), return_hydra_config=True)
+    except HydraException as error:
+        raise UsageError(explain(error, list(overrides))) from None
+    choices = dict(config.hydra.runtime.choices)
+    with open_dict(config):
+        del config.hydra
+    return resolve(config, choices)

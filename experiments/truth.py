@@ -11,12 +11,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from experiments.build import check_settings, resolve
+from experiments.build import resolve
 from experiments.cli import hydra_program
 from experiments.records import content_hash
 from serving.cost_table import CostTable
@@ -44,7 +46,11 @@ def table_key(plain: dict[str, Any]) -> dict[str, Any]:
 def _slot_length(plain: dict[str, Any]) -> tuple[str, float]:
     """Slots last so many seconds, or as long as so many requests take on average."""
     requests = plain["workload"].get("requests_per_slot")
-    return ("seconds", plain["slot_s"]) if requests is None else ("requests", requests)
+    return (
+        ("seconds", plain["workload"].get("slot_s", plain["slot_s"]))
+        if requests is None
+        else ("requests", requests)
+    )
 
 
 def table_path(plain: dict[str, Any]) -> Path:
@@ -57,8 +63,8 @@ def read_arrays(plain: dict[str, Any]) -> dict[str, np.ndarray] | None:
     try:
         with np.load(table_path(plain)) as stored:
             return {name: stored[name] for name in _ARRAYS}
-    except (OSError, ValueError, KeyError):
-        return None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None  # missing, or damaged: it will be computed again
 
 
 def cost_table(plain: dict[str, Any]) -> CostTable | None:
@@ -133,8 +139,7 @@ def _sweep_load(plain: dict[str, Any], load_rps: float) -> Sweep:
 
 
 def _main(config: DictConfig) -> None:
-    check_settings(config)
-    plain = resolve(config)
+    plain = resolve(config, HydraConfig.get().runtime.choices)
     if cost_table(plain) is not None:
         print(table_path(plain))
 

@@ -91,9 +91,9 @@ class ConfigurationSpace:
         """
         try:
             return self._index[tuple(configuration)]
-        except KeyError:
+        except (KeyError, TypeError):
             grid = ", ".join(f"{knob.name} in {list(knob.values)}" for knob in self.knobs)
-            raise UsageError(f"configuration={tuple(configuration)} is not on the grid: {grid}") from None
+            raise UsageError(f"configuration={configuration} is not on the grid: {grid}") from None
 
     @cached_property
     def _positions(self) -> dict[str, NDArray[np.float64]]:

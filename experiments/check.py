@@ -1,0 +1,115 @@
+"""Refuses settings that make no sense, before anything is built: one line with key, value and choices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from serving.errors import UsageError
+
+_LARGEST = 1e12  # beyond it a number is a slip of the keyboard, and arithmetic on it overflows
+_LEAST = {"seed": 0, "slots": 1, "load_bins": 1}
+_MOST = {"load_bins": 10_000, "slots": 10_000_000}
+_TEXT_OR_NULL = ("workload.trace", "hardware.file")
+
+
+def check_settings(plain: Mapping[str, Any], conf: Path, choices: Mapping[str, str]) -> None:
+    """Check a run's resolved settings.
+
+    Args:
+        plain: the settings.
+        conf: the folder of hydra's groups; a setting must have the type of its default there.
+        choices: chosen file of each group.
+
+    Raises:
+        UsageError: naming the setting, its value and what is allowed.
+    """
+    given = dict(_settings(plain))
+    for key, value in given.items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int | float) and not abs(number) <= _LARGEST:
+                raise UsageError(f"{key}={value}, expected finite numbers of at most {_LARGEST:g}")
+    for key, default in _defaults(conf, choices):
+        value = given.get(key, default)
+        if not _is_like(value, default):
+            raise UsageError(f"{key}={value}, expected {_kind(default)}")
+    _check_ranges(plain)
+
+
+def _defaults(conf: Path, choices: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """Every setting with its default value, those left open (null, ???, references) aside."""
+    files = [("", conf / "config.yaml")]
+    files += [(group, conf / group / f"{choice}.yaml") for group, choice in choices.items()]
+    for group, path in files:
+        if "/" in group or group == "experiment" or not path.exists():
+            continue
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        assert isinstance(content, dict)
+        for ignored in ("defaults", "hydra", "provenance", "models"):
+            content.pop(ignored, None)
+        yield from ((key, default) for key, default in _settings(content, group) if not _is_open(default))
+
+
+def _settings(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        name = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(value, dict):
+            yield from _settings(value, name)
+        else:
+            yield name, value
+
+
+def _is_open(default: Any) -> bool:
+    """Null, to be set, or a reference: the default says nothing about the type."""
+    return default is None or (isinstance(default, str) and default.startswith(("${", "???")))
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, int):
+        return isinstance(value, int)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    if isinstance(default, list):
+        return isinstance(value, list) and all(isinstance(one, int | float) for one in value)
+    return isinstance(value, str) and value != ""
+
+
+def _kind(default: Any) -> str:
+    kinds = {bool: "true or false", int: "an integer", float: "a number", list: "a list of numbers"}
+    return kinds.get(type(default), "a word")
+
+
+def _check_ranges(plain: Mapping[str, Any]) -> None:
+    for key, least in _LEAST.items():
+        if plain[key] < least:
+            raise UsageError(f"{key}={plain[key]}, expected an integer >= {least}")
+    for key, most in _MOST.items():
+        if plain[key] > most:
+            raise UsageError(f"{key}={plain[key]}, expected an integer of at most {most}")
+    if plain["slot_s"] <= 0:
+        raise UsageError(f"slot_s={plain['slot_s']}, expected a number > 0 (seconds)")
+    name = plain["experiment_name"]
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(f"experiment_name={name}, expected letters, digits, '_', '-' and '.'")
+    for key in _TEXT_OR_NULL:
+        group, _, setting = key.partition(".")
+        value = plain[group].get(setting)
+        if value is not None and (not isinstance(value, str) or value == ""):
+            raise UsageError(f"{key}={value}, expected a file or null")
+    _check_table(plain["table"])
+
+
+def _check_table(table: Mapping[str, Any]) -> None:
+    loads = table["load_rps"]
+    if len(set(loads)) < 2 or min(loads, default=0) <= 0:
+        raise UsageError(f"table.load_rps={loads}, expected two or more different numbers > 0")
+    if not 0 < table["relative_error"] < 1:
+        raise UsageError(f"table.relative_error={table['relative_error']}, expected a number in (0, 1)")
+    if table["workers"] == 0:
+        raise UsageError("table.workers=0, expected a number of processes, or -1 for all cores")
