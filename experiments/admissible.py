@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from experiments.arguments import parse
+from experiments.arguments import parse, refuse
 from serving.slot import Slot
 from sim.admissible import admissible, as_provenance, hardware, medoid
 from workloads.constant import Constant
@@ -60,4 +60,7 @@ def _write(path: Path, profile: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     options = parse(sys.argv[1:], {"count": 20, "seed": 0, "target": "results/hardware"})
+    for key, least in (("count", 1), ("seed", 0)):
+        if options[key] < least:
+            refuse(f"{key}={options[key]}, expected an integer >= {least}")
     print(search(options["count"], options["seed"], Path(options["target"])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -33,6 +34,7 @@ def hydra_program(task: Callable[[DictConfig], Any], config_name: str = "config"
     Exit codes: 0 done, 1 failed, 2 wrong usage.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # hydra then raises instead of printing and exiting by itself
+    warnings.formatwarning = lambda message, *_: f"{message}\n"  # one line, without the source
     program = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)
     try:
         with redirect_stderr(_WithoutHydrasLine(sys.stderr)):

@@ -112,7 +112,7 @@ def _load_columns(slot: Slot, measurement: SlotMeasurement) -> dict[str, float]:
 
 
 def _truth(table: CostTable | None, slot: Slot, index: int) -> dict[str, float | None]:
-    if table is None:
+    if table is None or not table.covers(slot.true_load_rps):
         return {"optimal_cost": None, "gap": None}
     costs = table.at(slot.true_load_rps)
     optimal = float(costs.min())

@@ -22,6 +22,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
+from serving.errors import UsageError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -73,9 +75,19 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the folder holds a complete run."""
+    """Whether the folder holds a complete run, every file as it was written."""
     manifest = read_manifest(folder)
-    return manifest is not None and manifest.get("status") == "finished"
+    if manifest is None or manifest.get("status") != "finished" or "config" not in manifest:
+        return False
+    files: dict[str, str] = manifest.get("files", {})
+    return all(_digest(folder / name) == digest for name, digest in files.items())
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 class RunFolder:
@@ -85,7 +97,10 @@ class RunFolder:
         self.target = target
         self._manifest = dict(manifest)
         self._started = datetime.now(UTC)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"output_dir: {error.filename}: {error.strerror}, expected a folder") from None
         self._partial = Path(mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
 
     def __enter__(self) -> RunFolder:
@@ -106,6 +121,7 @@ class RunFolder:
             "machine": machine(),
             "start": self._started.isoformat(),
             "end": datetime.now(UTC).isoformat(),
+            "files": {path.name: _digest(path) for path in sorted(self._partial.iterdir())},
         }
         (self._partial / "manifest.json").write_text(json.dumps(manifest, indent=1, default=str) + "\n")
         self._partial.chmod(0o755)

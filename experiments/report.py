@@ -20,6 +20,7 @@ h1 { font-size: 1.6em } h2 { margin-top: 2em; border-bottom: 1px solid #ddd; }
 figure { margin: 1.5em 0 } figure img { max-width: 100%; height: auto }
 figcaption { color: #444; font-size: .92em } code { background: #f5f5f5 } .wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: .85em; width: 100% }
+td { max-width: 22em }
 td, th { padding: .25em .5em; text-align: left; vertical-align: top; border-bottom: 1px solid #eee }
 th.sortable { cursor: pointer } th.sortable::after { content: " \\21C5"; color: #aaa }
 """
@@ -34,13 +35,15 @@ for (const table of document.querySelectorAll("table.sortable-table")) {
       heads.forEach(one => delete one.dataset.order);
       head.dataset.order = down ? "down" : "up";
       const value = row => row.cells[column].textContent.trim();
+      const number = row => parseFloat(value(row).replace(/^[<>~]/, ""));
       const compare = (a, b) => {
-        const [x, y] = [parseFloat(value(a)), parseFloat(value(b))];
-        return isNaN(x) || isNaN(y) ? value(a).localeCompare(value(b)) : x - y;
+        const [x, y] = [number(a), number(b)];
+        const order = isNaN(x) || isNaN(y) ? value(a).localeCompare(value(b)) : x - y;
+        return down ? -order : order;
       };
-      const rows = [...table.tBodies[0].rows].sort(compare);
-      if (down) rows.reverse();
-      table.tBodies[0].append(...rows);
+      const all = [...table.tBodies[0].rows];
+      const filled = all.filter(row => value(row) !== "").sort(compare);
+      table.tBodies[0].append(...filled, ...all.filter(row => value(row) === ""));
     });
   });
 }
@@ -157,7 +160,10 @@ def _figures(folder: Path) -> list[str]:
 
 
 def _claims(claims: pd.DataFrame) -> str:
-    return _table(claims) if not claims.empty else "<p>Not yet computed.</p>"
+    if claims.empty:
+        return "<p>Not yet computed.</p>"
+    ahead = ["id", "verdict", "metric", "subject", "baseline", "paper_value", "unit", "value"]
+    return _table(claims[ahead + [column for column in claims.columns if column not in ahead]])
 
 
 def _what_ran(runs: list[Run]) -> str:

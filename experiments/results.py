@@ -25,6 +25,10 @@ class Run:
         config: dict[str, Any] = self.manifest["config"]
         return config
 
+    def has(self, name: str) -> bool:
+        """Whether the run left that table."""
+        return (self.folder / f"{name}.parquet").exists()
+
     def table(self, name: str) -> pd.DataFrame:
         """One of the run's tables, e.g. ``slots``."""
         return pd.read_parquet(self.folder / f"{name}.parquet")

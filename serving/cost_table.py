@@ -27,7 +27,7 @@ class CostTable:
     def at(self, load_rps: float) -> NDArray[np.float64]:
         """Cost of every configuration at one load, shape (number of configurations,).
 
-        Interpolates the logarithm of the cost between grid points; beyond them the last one holds.
+        Interpolates the logarithm of the cost between grid points; beyond them (``covers``) the last holds.
         """
         upper = int(np.clip(np.searchsorted(self.load_rps, load_rps), 1, len(self.load_rps) - 1))
         low, high = self.load_rps[upper - 1], self.load_rps[upper]
@@ -35,6 +35,10 @@ class CostTable:
         log_cost = (1 - weight) * np.log(self.cost[upper - 1]) + weight * np.log(self.cost[upper])
         costs: NDArray[np.float64] = np.exp(log_cost)
         return costs
+
+    def covers(self, load_rps: float) -> bool:
+        """Whether a load lies within the table, so that its costs are measured and not held over."""
+        return bool(self.load_rps[0] <= load_rps <= self.load_rps[-1])
 
     def best(self, load_rps: float) -> tuple[int, float]:
         """Flat index and cost of the best configuration at one load; the lowest index wins a tie."""

@@ -59,6 +59,8 @@ class SimulatedCpu:
                 f"system.grid_minimum={grid_minimum}, system.grid_maximum={grid_maximum}, "
                 "expected 0 <= grid_minimum < grid_maximum"
             )
+        if ticks < 0:
+            raise UsageError(f"system.ticks={ticks}, expected an integer >= 0")
         if queue_limit < 0:
             raise UsageError(f"system.queue_limit={queue_limit}, expected an integer >= 0")
         self.name = name

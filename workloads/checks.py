@@ -42,3 +42,15 @@ def whole(key: str, value: int, least: int) -> None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+MOST_REQUESTS = 1e7
+"""Most expected requests in one slot: beyond it a slot takes minutes and gigabytes."""
+
+
+def slot_fits(requests: float) -> None:
+    """Raise UsageError if a slot would hold more requests than anyone means."""
+    if requests > MOST_REQUESTS:
+        raise UsageError(
+            f"workload: {requests:.3g} requests in a slot (rate x slot_s), expected at most {MOST_REQUESTS:g}"
+        )

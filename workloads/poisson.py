@@ -79,6 +79,7 @@ class PoissonWorkload(ABC):
                 piece = next(pieces, Piece(math.inf, piece.rate_rps))
                 rate_rps.append(piece.rate_rps)
             edge_s.append(end_s)
+            checks.slot_fits(np.max(rate_rps) * self.slot_s)
             expected = np.concatenate(([0.0], np.cumsum(np.diff(edge_s) * rate_rps)))
             arrival_s = poisson_arrivals(np.asarray(edge_s), expected, stream(seed, "arrivals", index))
             size = self.sizes.draw(len(arrival_s), stream(seed, "sizes", index))

@@ -18,6 +18,9 @@ from workloads.traces.load import load_trace
 from workloads.traces.series import RateSeries
 from workloads.wiki_rate import PRESETS, wiki_rate
 
+MOST_COMPRESSION = 1e4
+"""Beyond it a slot of two minutes holds two weeks."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wiki(PoissonWorkload):
@@ -47,6 +50,8 @@ class Wiki(PoissonWorkload):
 
     def __post_init__(self) -> None:
         checks.positive(mean_rps=self.mean_rps, compression=self.compression)
+        if self.compression > MOST_COMPRESSION:
+            raise UsageError(f"workload.compression={self.compression}: must be at most {MOST_COMPRESSION:g}")
         checks.not_negative(start_h=self.start_h)
         checks.one_of("preset", self.preset, PRESETS)
         self._default_max_load(self.mean_rps)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from experiments.arguments import parse, refuse
 from experiments.figures import fig04, fig09, fig11, style
+from serving.errors import UsageError
 
 DRAW: dict[str, Callable[[Path], style.Drawing]] = {
     "fig04": fig04.draw,
@@ -31,6 +33,10 @@ def main(arguments: list[str]) -> int:
         folder = Path(options["runs"] or f"{options['output_dir']}/{name}")
         try:
             drawing = draw(folder)
+            if options["runs"]:  # not the paper's figure: it must not take its place
+                drawing = replace(drawing, name=f"{drawing.name}_{folder.resolve().name}")
+        except UsageError as error:
+            refuse(str(error))
         except style.NotYetComputedError as error:
             print(f"{name}: not yet computed, run: {error}", file=sys.stderr)
             missing += 1

@@ -37,8 +37,11 @@ def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 
     spread = data["cost_s"].max() / data["cost_s"].min()
     return Drawing(
         name="fig04",
-        title="Fig. 4: latency of Inception V3 under 14 requests/s on the CPU, intra-op parallelism 10",
-        paper_shows="The paper shows a map that varies widely as a whole and smoothly in a small region.",
+        title="Fig. 4: mean cost of Inception V3 under 14 requests/s on the CPU, intra-op parallelism 10",
+        paper_shows=(
+            "The paper shows latency that varies widely as a whole and smoothly in a small region, drawn in "
+            "finer steps than this grid has; the caption says how much ours varies around the best one."
+        ),
         caption=(
             f"Noise-free mean cost in seconds (a lost request counts as 5 s), lighter is lower; 0 is the "
             f"system's own default. Worst over best {spread:.0f} x; zoomed region worst over best "

@@ -16,7 +16,11 @@ from experiments.results import Run, finished_runs
 
 def draw(runs: Path) -> Drawing:
     """Draw from the runs of ``experiment=fig09``."""
-    found = [run for run in finished_runs(runs) if run.config["agent"]["preset"] == "rrl_paper"]
+    found = [
+        run
+        for run in finished_runs(runs)
+        if run.config["agent"]["preset"] == "rrl_paper" and run.has("diagnostics")
+    ]
     if not found:
         raise NotYetComputedError(
             "python -m experiments.run --multirun experiment=fig09 (see make reproduce)"
@@ -36,6 +40,7 @@ def draw(runs: Path) -> Drawing:
         row[0].set_title(f"discount {gamma:g}", loc="left")
     for bottom in axes[-1]:
         bottom.set_xlabel("radius of the region (grid steps)")
+    axes[0, 0].scatter([], [], color="#666666", s=14, marker="^", label="never within the run")
     axes[0, 0].legend(loc="lower right")
     axes[0, 1].legend()
     return Drawing(
@@ -93,6 +98,7 @@ def _times(axes: Axes, data: pd.DataFrame, slots: int) -> None:
         # The median of a radius at which half the seeds or more never got there is not drawn.
         medians = data.groupby("radius")[column].apply(lambda times: times.fillna(np.inf).median())
         axes.plot(medians.index, medians.where(np.isfinite(medians)), ".-", color=colour, label=name)
+    axes.axhline(slots * 1.12, color="#999999", linewidth=0.6, linestyle="--")
     axes.set_yscale("log")
     axes.set_ylim(100, slots * 1.6)
     axes.set_yticks([100, 300, 1000, 3000], ["100", "300", "1000", "3000"])

@@ -23,6 +23,7 @@ from experiments.figures.style import (
     rolling,
 )
 from experiments.results import finished_runs, slots_of
+from serving.errors import UsageError
 
 WINDOW = 25  # slots in the moving average
 
@@ -30,6 +31,8 @@ WINDOW = 25  # slots in the moving average
 def draw(runs: Path, name: str = "fig11") -> Drawing:
     """Draw from the finished runs below a folder."""
     rows = slots_of(finished_runs(runs))
+    if not rows.empty:
+        _refuse_mixtures(runs, rows)
     if rows.empty:
         raise NotYetComputedError(
             "python -m experiments.run --multirun experiment=fig11 (see make reproduce)"
@@ -42,7 +45,7 @@ def draw(runs: Path, name: str = "fig11") -> Drawing:
     model, hardware = rows["model"].iloc[0], rows["hardware"].iloc[0]
     return Drawing(
         name=name,
-        title=f"Fig. 11 (a, b): {model} on the CPU under {workloads}",
+        title=f"{'Fig. 11 (a, b)' if name == 'fig11' else name}: {model} on the CPU under {workloads}",
         paper_shows=(
             "The paper shows RRL Plus settling after about 150 minutes, DeepRM after about 1400 and CAPES "
             "not within 2000; those three agents are not built yet, so this panel has the ones that are."
@@ -52,11 +55,26 @@ def draw(runs: Path, name: str = "fig11") -> Drawing:
             f"counted as 5 s, moving average over {WINDOW} slots, log scale; line: mean over {seeds} "
             f"seed(s), band: lowest to highest seed. Mean over the whole run, learning included: "
             + "; ".join(f"{label(preset)} {cost:.3g} s" for preset, cost in _means(rows).items())
-            + f". Profile {hardware}."
+            + ". Where requests wait longer than 5 s, rejecting more of them lowers the cost. "
+            + f"Profile {hardware}."
         ),
         figure=figure,
         data=data,
     )
+
+
+def _refuse_mixtures(runs: Path, rows: pd.DataFrame) -> None:
+    """One picture holds one condition, and one run per preset and seed."""
+    for column in ("workload", "system", "hardware", "boundary", "model", "objective"):
+        found = sorted(map(str, rows[column].unique()))
+        if len(found) > 1:
+            raise UsageError(
+                f"runs={runs} has several {column}s {found}, expected a folder of runs that share it"
+            )
+    if rows.duplicated(["preset", "seed", "slot"]).any():
+        raise UsageError(
+            f"runs={runs} has several runs of one preset and seed, expected one: name a run's folder"
+        )
 
 
 def _means(rows: pd.DataFrame) -> dict[str, float]:
@@ -90,7 +108,8 @@ def _latencies(axes: Axes, rows: pd.DataFrame) -> pd.DataFrame:
         minute = np.sort(mine["minute"].unique())
         cost_s = np.array([rolling(one, WINDOW) for one in _by_seed(mine, "cost")])
         mean_s = cost_s.mean(axis=0)
-        axes.plot(minute, mean_s, color=colour(preset), label=label(preset))
+        dashes = "--" if preset == "oracle" else "-"  # lies on the best static one where that is as good
+        axes.plot(minute, mean_s, dashes, color=colour(preset), label=label(preset))
         axes.fill_between(
             minute, cost_s.min(axis=0), cost_s.max(axis=0), color=colour(preset), alpha=0.15, linewidth=0
         )

@@ -42,7 +42,7 @@ def refused(tmp_path, *arguments, module="experiments.run"):
         ("workload.mean_rps=fast", ["mean_rps", "fast"]),
         ("workload.trace=missing.csv", ["missing.csv"]),
         ("seed=-1", ["seed=-1", "integer >= 0"]),
-        ("seed=abc", ["seed=abc", "integer >= 0"]),
+        ("seed=abc", ["seed=abc", "an integer"]),
         ("slots=0", ["slots=0", "integer >= 1"]),
         ("slot_s=0", ["slot_s=0", "> 0"]),
         ("agent.radius=-1", ["radius=-1"]),

@@ -64,7 +64,12 @@ def test_without_results_a_figure_says_what_to_run(world, tmp_path):
 def test_a_single_run_is_drawn_with_its_optimum(world, tmp_path):
     run = finished_runs(world.folder / "results/runs/fig11")[0]
     world.program("figures", "fig=11", f"runs={run.folder}", f"target={tmp_path}")
-    assert (tmp_path / "fig11.png").exists()
+    assert {path.name for path in tmp_path.glob("*.png")} == {f"fig11_{run.folder.name}.png"}
+
+
+def test_runs_of_different_conditions_are_not_mixed_in_one_picture(world):
+    with pytest.raises(AssertionError, match=r"several (workloads|runs of one preset)"):
+        world.program("figures", "fig=11", f"runs={world.folder}/results/runs")
 
 
 @pytest.fixture(scope="module")

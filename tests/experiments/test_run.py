@@ -121,6 +121,17 @@ def test_a_finished_run_is_used_again_and_a_broken_one_redone(tmp_path):
     assert (folder / "slots.parquet").stat().st_mtime_ns != stamp
 
 
+def test_a_damaged_run_is_redone(tmp_path):
+    folder = folder_of(run(tmp_path))
+    whole = (folder / "slots.parquet").read_bytes()
+    for damage in (b"", whole[: len(whole) // 2]):
+        (folder / "slots.parquet").write_bytes(damage)
+        assert not is_finished(folder)
+        assert finished_runs(tmp_path) == []
+        run(tmp_path)
+        assert (folder / "slots.parquet").read_bytes() == whole
+
+
 def test_where_results_go_changes_no_run_id_and_what_changes_rows_does(tmp_path):
     ids = [
         folder_of(run(tmp_path / name, *overrides)).name
@@ -176,6 +187,10 @@ def test_the_agent_in_the_readme_runs(tmp_path):
     rows = rows_of(run(tmp_path, *command, cwd=tmp_path))
     assert set(rows["agent"]) == {"EpsilonGreedy"}
     assert len(rows) == 12
+    first = folder_of(run(tmp_path, *command, cwd=tmp_path))
+    mine = tmp_path / "my_agent.py"
+    mine.write_text(mine.read_text().replace("argmin", "argmax"))
+    assert folder_of(run(tmp_path, *command, cwd=tmp_path)) != first
 
 
 def test_a_hardware_file_replaces_the_profile(tmp_path):

@@ -57,7 +57,10 @@ def test_the_table_is_computed_once_and_again_when_something_matters(tmp_path):
     again = cost_table(settings(tmp_path, "seed=7", "system.engine=simpy", "agent=random"))
     assert table_path(plain).stat().st_mtime_ns == stamp
     np.testing.assert_array_equal(first.cost, again.cost)
-    for change in ("system.queue_limit=5", "objective.penalty_s=9", "slot_s=60", "hardware.cores=4"):
+    for change in (
+        *("system.queue_limit=5", "objective.penalty_s=9", "hardware.cores=4"),
+        *("slot_s=60", "workload.slot_s=60"),
+    ):
         assert table_path(settings(tmp_path, change)) != table_path(plain), change
     assert list(tmp_path.glob("*.partial*")) == []
 
@@ -65,8 +68,10 @@ def test_the_table_is_computed_once_and_again_when_something_matters(tmp_path):
 def test_a_broken_table_is_computed_again(tmp_path):
     plain = settings(tmp_path)
     first = cost_table(plain)
-    table_path(plain).write_bytes(b"half a tab")
-    assert read_arrays(plain) is None
+    whole = table_path(plain).read_bytes()
+    for damage in (b"", b"half a tab", whole[: len(whole) // 2]):
+        table_path(plain).write_bytes(damage)
+        assert read_arrays(plain) is None
     np.testing.assert_array_equal(cost_table(plain).cost, first.cost)
 
 

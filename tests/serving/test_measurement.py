@@ -114,6 +114,7 @@ def test_cost_table_interpolates_the_logarithm_and_holds_its_ends():
     assert table.at(15.0) == pytest.approx([10.0, 4.0])
     assert table.at(5.0) == pytest.approx([1.0, 4.0])
     assert table.at(50.0) == pytest.approx([100.0, 4.0])
+    assert [table.covers(load) for load in (9.9, 10, 20, 20.1)] == [False, True, True, False]
     assert table.best(10.0) == (0, pytest.approx(1.0))
     assert table.best(15.0) == (1, pytest.approx(4.0))
     assert table.best_static(np.array([10.0, 20.0])) == 1
