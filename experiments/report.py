@@ -131,8 +131,8 @@ def _means(runs: list[Run]) -> str:
     )
     table["cost over optimal"] = table["mean_cost_s"] / table["optimal_cost_s"]
     remark = (
-        "<p>Mean over the whole run, learning included. Cost counts a lost request as 5 s; the optimum is read "
-        "from the exhaustive table, whose error of about 1 % can put the oracle slightly below it.</p>"
+        "<p>Mean over the whole run, learning included. Cost counts a lost request as 5 s; the optimum is "
+        "read from the exhaustive table, whose error of about 1 % can put the oracle slightly below it.</p>"
     )
     return remark + _table(table.sort_values(["experiment", "mean_cost_s"]))
 

@@ -60,5 +60,5 @@ def test_random_is_uniform_and_resumes_where_it_stopped():
 
 
 def test_static_refuses_a_configuration_off_the_grid():
-    with pytest.raises(UsageError, match=r"configuration=\(3,\) is not on the grid"):
+    with pytest.raises(UsageError, match=r"configuration=\[3\] is not on the grid"):
         StaticAgent(space=SPACE, configuration=[3])

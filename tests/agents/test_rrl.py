@@ -206,7 +206,7 @@ def test_a_saved_agent_goes_on_as_if_never_stopped(init, before):
         ({"estimator_settings": {"steps": 3}}, "estimator_settings=.*steps"),
         ({"metric": "cosine"}, "metric='cosine'"),
         ({"zero_distance": "far"}, "zero_distance='far'"),
-        ({"start": [9]}, r"\(9,\) is not on the grid"),
+        ({"start": [9]}, r"\[9\] is not on the grid"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(bad, says):
