@@ -19,6 +19,7 @@ from serving.cost_table import CostTable
 from serving.environment import ServingEnv
 from serving.errors import UsageError
 
+_AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those of the workload
 _AGENT_LABELS = ("preset", "settings")  # for the rows; every other key goes to the constructor
 # Settings that change no row: where things are written, how they are shown, and what is cached.
 _NOT_ROWS = ("output_dir", "fresh", "progress", "experiment_name", "hydra")
@@ -156,6 +157,3 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Cost
     # Partial: hydra would turn the records on offer into dictionaries.
     agent: Agent = instantiate(settings, _partial_=True, _convert_="all")(**wanted)
     return agent
-
-
-_AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those of the workload

@@ -116,10 +116,9 @@ def _cell(
 
 def tabulate(sweeps: Sequence[Sweep]) -> CostTable:
     """Put the sweeps of ascending loads into one table."""
-    ordered = sorted(sweeps, key=lambda one: one.load_rps)
     return CostTable(
-        load_rps=np.array([one.load_rps for one in ordered]),
-        cost=np.array([one.cost for one in ordered]),
-        standard_error=np.array([one.standard_error for one in ordered]),
-        capped=np.array([one.capped for one in ordered]),
+        load_rps=np.array([one.load_rps for one in sweeps]),
+        cost=np.array([one.cost for one in sweeps]),
+        standard_error=np.array([one.standard_error for one in sweeps]),
+        capped=np.array([one.capped for one in sweeps]),
     )
