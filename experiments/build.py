@@ -130,13 +130,16 @@ def agent_wants(plain: dict[str, Any], name: str) -> bool:
 def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], CostTable | None]) -> Agent:
     """The agent, handed by name whatever its constructor asks for of what is on offer.
 
-    On offer: ``space``, ``rng``, ``load_levels`` (number of load bins), and for reference agents
-    ``cost_table`` and ``true_load_rps`` (of every slot).
+    On offer: ``space``, ``rng``, ``load_levels`` (number of load bins), ``max_load_rps`` (upper end of the
+    bins), ``slo_s`` (latency objective), and for reference agents ``cost_table`` and ``true_load_rps`` (of
+    every slot).
     """
     offered: dict[str, Any] = {
         "space": env.system.space,
         "rng": np.random.default_rng(np.random.SeedSequence([plain["seed"], _AGENT_STREAM])),
         "load_levels": plain["load_bins"],
+        "max_load_rps": env.workload.max_load_rps,
+        "slo_s": env.objective.slo_s,
     }
     if agent_wants(plain, "true_load_rps"):
         slots = env.workload.slots(plain["seed"], plain["slots"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,9 @@ class Observation(Record):
         lost_rps: rejected, timed-out and failed requests per second.
         utilisation: busy share of the GPU where there is one, else of the cores, 0..1.
         backlog: requests in the system now.
-        ticks: sub-slot mean latencies in seconds, where the system keeps them (not in ``as_array``).
+        ticks: sub-slot mean latencies in seconds, NaN where nothing completed; empty where the system keeps
+            none (not in ``as_array``).
+        tick_throughput_rps: completions per second in each tick; same length.
     """
 
     slot: int
@@ -64,6 +67,7 @@ class Observation(Record):
     utilisation: float = 0.0
     backlog: int = 0
     ticks: tuple[float, ...] = ()
+    tick_throughput_rps: tuple[float, ...] = ()
 
     FIELDS = (
         "load_rps",
@@ -97,6 +101,8 @@ def observe(
         return Observation(slot, minute, load_rps, bins(load_rps), configuration)
     previous, measurement = served
     gpu, cpu = measurement.gpu_utilisation, measurement.cpu_utilisation
+    ticks = measurement.ticks
+    tick_s = previous.duration_s / len(ticks.completions) if ticks is not None else math.nan
     return Observation(
         slot=slot,
         minute=minute,
@@ -109,5 +115,6 @@ def observe(
         lost_rps=measurement.lost / previous.duration_s,
         utilisation=(gpu if gpu is not None else cpu) or 0.0,
         backlog=measurement.backlog_end,
-        ticks=() if measurement.ticks is None else tuple(measurement.ticks.mean_latency_s.tolist()),
+        ticks=() if ticks is None else tuple(ticks.mean_latency_s.tolist()),
+        tick_throughput_rps=() if ticks is None else tuple((ticks.completions / tick_s).tolist()),
     )

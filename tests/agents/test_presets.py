@@ -33,6 +33,7 @@ def build(preset: str, surface: Surface, seed: int, **overrides: Any) -> Agent:
     true_load_rps = np.random.default_rng([surface.seed, 1]).integers(len(loads), size=2001).astype(float)
     offered = {
         "space": surface.space, "rng": np.random.default_rng(seed), "load_levels": len(loads),
+        "max_load_rps": float(len(loads)), "slo_s": 0.4,
         "cost_table": table, "true_load_rps": true_load_rps,
     }  # fmt: skip
     wanted = inspect.signature(target).parameters
