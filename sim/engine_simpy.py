@@ -1,7 +1,7 @@
-"""The queueing engine in SimPy: the readable reference.
+"""The server in SimPy: the readable reference.
 
-One SimPy process is the server, and it sleeps from departure to departure. The requests of a slot are known
-when it begins, so arrivals need no events of their own: those that find a free place before the next
+One SimPy process is the server, and it sleeps from departure to departure. The requests to come are known
+when it is sent to work, so arrivals need no events of their own: those that find a free place before the next
 departure are admitted when its time is worked out, which they put off; those that find the server full change
 nothing until it wakes, and then join the queue, or are turned away, in one go.
 
@@ -20,13 +20,24 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from sim.engine import SlotwiseEngine
+from sim.server import UNLIMITED, Served, Server
+from sim.speeds import SpeedTable
 
 
-class SimpyEngine(SlotwiseEngine):
-    """One server as one SimPy process; see ``sim.engine`` for the model and its rules."""
+class SimpyServer(Server):
+    """One server as one SimPy process; see ``sim.server`` for the model and its rules.
 
-    def _clear(self) -> None:
+    Args:
+        speeds: limits, speeds and busy shares of every configuration.
+        queue_limit: at most this many requests wait.
+    """
+
+    def __init__(self, speeds: SpeedTable, queue_limit: int = UNLIMITED) -> None:
+        self._speeds = speeds
+        self._queue_limit = queue_limit
+
+    def clear(self) -> None:
+        """See ``Server``."""
         self._env = simpy.Environment()
         self._waiting: deque[tuple[float, float]] = deque()  # arrival_s, demand_s
         self._in_service: list[tuple[float, int, float]] = []  # a heap of tag, admission number, arrival_s
@@ -36,52 +47,64 @@ class SimpyEngine(SlotwiseEngine):
         self._virtual_at_s = 0.0  # ... as it was at this time
         self._busy_s = 0.0
         self._busy_at_s = 0.0
-        self._configure(0)
+        self._configuration = 0
+        self._look_up()
 
-    def _backlog(self) -> int:
+    def _look_up(self) -> None:
+        self._limit = int(self._speeds.limit[self._configuration])
+        self._speed: list[float] = self._speeds.speed[self._configuration].tolist()
+        self._busy: list[float] = self._speeds.busy[self._configuration].tolist()
+
+    def in_system(self) -> int:
+        """See ``Server``."""
         return len(self._waiting) + len(self._in_service)
 
-    def _discard_waiting(self) -> int:
+    def begin_slot(self, at_s: float) -> None:
+        """See ``Server``."""
+        self._latency_s: list[float] = []
+        self._completed_at_s: list[float] = []
+        self._rejections = 0
+        self._serve([], [], at_s)
+        self._now_s = self._busy_at_s = at_s
+        self._busy_s = 0.0
+
+    def reconfigure(self, row: int) -> None:
+        """See ``Server``."""
+        if row != self._configuration:
+            self._let_virtual_time_pass()
+            self._configuration = row
+            self._look_up()
+        self._fill_places(self._virtual_s)
+
+    def pause(self, arrival_s: NDArray[np.float64], demand_s: NDArray[np.float64], until_s: float) -> None:
+        """See ``Server``."""
+        self._let_virtual_time_pass()
+        self._join_queue(list(zip(arrival_s.tolist(), demand_s.tolist(), strict=True)))
+        self._now_s = self._virtual_at_s = self._busy_at_s = until_s
+
+    def work(self, arrival_s: NDArray[np.float64], demand_s: NDArray[np.float64], until_s: float) -> None:
+        """See ``Server``."""
+        self._serve(arrival_s.tolist(), demand_s.tolist(), until_s)
+
+    def discard_waiting(self) -> int:
+        """See ``Server``."""
         discarded = len(self._waiting)
         self._waiting.clear()
         return discarded
 
-    def _run(
-        self,
-        configuration: int,
-        start_s: float,
-        until_s: float,
-        arrival_s: NDArray[np.float64],
-        demand_s: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], int, float]:
-        self._latency_s: list[float] = []
-        self._completed_at_s: list[float] = []
-        self._rejections = 0
-        self._work([], [], start_s)
-        self._reconfigure(configuration, start_s)
-        self._work(arrival_s.tolist(), demand_s.tolist(), until_s)
-        return (
+    def end_slot(self) -> Served:
+        """See ``Server``."""
+        return Served(
             np.array(self._latency_s, dtype=np.float64),
             np.array(self._completed_at_s, dtype=np.float64),
             self._rejections,
             self._busy_s,
         )
 
-    def _configure(self, configuration: int) -> None:
-        self._configuration = configuration
-        self._limit = int(self._speeds.limit[configuration])
-        self._speed: list[float] = self._speeds.speed[configuration].tolist()
-        self._busy: list[float] = self._speeds.busy[configuration].tolist()
-
-    def _reconfigure(self, configuration: int, start_s: float) -> None:
-        """Begin a slot: bring V up to date where its speed changes, and fill places that became free."""
-        self._now_s = self._busy_at_s = start_s
-        self._busy_s = 0.0
-        if configuration != self._configuration:
-            self._virtual_s += self._speed[len(self._in_service)] * (start_s - self._virtual_at_s)
-            self._virtual_at_s = start_s
-            self._configure(configuration)
-        self._fill_places(self._virtual_s)
+    def _let_virtual_time_pass(self) -> None:
+        """Bring V up to date."""
+        self._virtual_s += self._speed[len(self._in_service)] * (self._now_s - self._virtual_at_s)
+        self._virtual_at_s = self._now_s
 
     def _fill_places(self, virtual_s: float) -> None:
         """Admit those who wait, one by one, while there is a free place."""
@@ -95,8 +118,7 @@ class SimpyEngine(SlotwiseEngine):
         self._waiting.extend(requests[:places])
         self._rejections += max(0, len(requests) - places)
 
-    def _work(self, arrival_s: list[float], demand_s: list[float], until_s: float) -> None:
-        """Let the server work until a time, or until it is empty if that is infinity."""
+    def _serve(self, arrival_s: list[float], demand_s: list[float], until_s: float) -> None:
         self._env.run(until=self._env.process(self._server(arrival_s, demand_s, until_s)))
 
     def _server(

@@ -4,36 +4,65 @@ from __future__ import annotations
 
 from typing import get_args
 
+from serving.dispatch import Dispatch, checked_dispatch
 from serving.errors import UsageError
 from sim.engine import Boundary, Engine
+from sim.server import UNLIMITED, Server
 from sim.speeds import SpeedTable
 
 
 def make_engine(
-    name: str, speeds: SpeedTable, boundary: Boundary = "bounded", queue_limit: int | None = 50
+    name: str,
+    speeds: SpeedTable,
+    boundary: Boundary = "bounded",
+    queue_limit: int | None = 50,
+    servers: int = 1,
+    dispatch: Dispatch = "round_robin",
 ) -> Engine:
     """Make an engine by name.
 
     Args:
         name: ``simpy``, the readable reference, or ``compiled``, the same to the last bit and much faster.
-        speeds: limits, speeds and busy shares of every configuration.
-        boundary: what happens to the queue where slots meet; see ``SlotwiseEngine``.
-        queue_limit: at most this many requests wait, None for no limit; ``bounded`` and ``drop`` only.
+        speeds: limits, speeds and busy shares of every configuration, and how it puts requests together.
+        boundary: what happens to the queue where slots meet; see ``Engine``.
+        queue_limit: at most this many requests wait at a server, None for no limit; ``bounded`` and ``drop``
+            only.
+        servers: how many servers, all alike.
+        dispatch: which server a request goes to.
 
     Raises:
-        UsageError: for an unknown name or boundary, or a negative limit.
+        UsageError: for an unknown name, boundary or dispatch, a negative limit, or no server.
     """
     if boundary not in get_args(Boundary):
         raise UsageError(f"boundary={boundary!r}, choose from {sorted(get_args(Boundary))}")
     if queue_limit is not None and queue_limit < 0:
         raise UsageError(f"queue_limit={queue_limit}, expected an integer >= 0 or null")
-    # Imported here, so that numba loads only where it is asked for.
+    if servers < 1:
+        raise UsageError(f"servers={servers}, expected an integer >= 1")
+    checked_dispatch(dispatch)
+    limit = queue_limit if queue_limit is not None and boundary in ("bounded", "drop") else UNLIMITED
+    # Imported here, so that SimPy or numba loads only where it is asked for.
     if name == "simpy":
-        from sim.engine_simpy import SimpyEngine
-
-        return SimpyEngine(speeds, boundary, queue_limit)
+        return Engine(_simpy_servers(speeds, limit, servers), speeds.size, boundary, dispatch)
     if name == "compiled":
-        from sim.engine_compiled import CompiledEngine
+        from functools import partial
 
-        return CompiledEngine(speeds, boundary, queue_limit)
+        from sim.engine_compiled import CompiledServer
+
+        compiled = [CompiledServer(speeds, limit) for _ in range(servers)]
+        if servers == 1:
+            return Engine(compiled, speeds.size, boundary, dispatch)
+        from sim.fleet import work_least_loaded
+
+        return Engine(compiled, speeds.size, boundary, dispatch, partial(work_least_loaded, compiled))
     raise UsageError(f"engine={name!r}, choose from ['compiled', 'simpy']")
+
+
+def _simpy_servers(speeds: SpeedTable, limit: int, servers: int) -> list[Server]:
+    if speeds.batching is not None:
+        from sim.batching_simpy import SimpyBatchServer
+
+        return [SimpyBatchServer(speeds, limit) for _ in range(servers)]
+    from sim.engine_simpy import SimpyServer
+
+    return [SimpyServer(speeds, limit) for _ in range(servers)]

@@ -9,8 +9,39 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
+class Batching:
+    """How requests are put together under each configuration, every array of shape (n_conf,).
+
+    A batch leaves for a free place when it is full, or when its oldest request has waited the timeout. Its
+    demand is ``fixed_s`` plus the demands of its requests.
+
+    Attributes:
+        size: requests in a full batch, >= 1.
+        timeout_s: how long a batch that is not full is held back, >= 0, in seconds.
+        fixed_s: demand of a batch beside that of its requests, >= 0, in seconds at speed 1.
+
+    Raises:
+        ValueError: if shapes or values break these rules.
+    """
+
+    size: NDArray[np.int64]
+    timeout_s: NDArray[np.float64]
+    fixed_s: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if not self.size.shape == self.timeout_s.shape == self.fixed_s.shape or self.size.ndim != 1:
+            raise ValueError("size, timeout_s and fixed_s must be rows of the same length")
+        if np.any(self.size < 1):
+            raise ValueError(f"size={self.size}, expected integers >= 1")
+        for name in ("timeout_s", "fixed_s"):
+            values = getattr(self, name)
+            if not (np.all(values >= 0) and np.all(np.isfinite(values))):
+                raise ValueError(f"{name}={values}, expected finite numbers >= 0")
+
+
+@dataclass(frozen=True)
 class SpeedTable:
-    """How fast a server works under each configuration with n requests in service.
+    """How fast a server works under each configuration with n requests (or batches) in service.
 
     Attributes:
         limit: at most this many requests in service under each configuration, >= 1; shape (n_conf,).
@@ -18,6 +49,7 @@ class SpeedTable:
             (n_conf, n_max + 1), column 0 is 0. n may exceed the current limit after the limit shrank,
             so n_max is at least the largest limit of all configurations.
         busy: busy share of the processor with n in service, 0..1; same shape, column 0 is 0.
+        batching: for a server that puts requests together, in which n counts batches; None for others.
 
     Raises:
         ValueError: if shapes or values break these rules.
@@ -26,6 +58,7 @@ class SpeedTable:
     limit: NDArray[np.int64]
     speed: NDArray[np.float64]
     busy: NDArray[np.float64]
+    batching: Batching | None = None
 
     def __post_init__(self) -> None:
         rows, columns = len(self.limit), int(np.max(self.limit, initial=0)) + 1
@@ -41,6 +74,8 @@ class SpeedTable:
             raise ValueError("speed has entries that are not > 0 and finite")
         if not (np.all(self.busy >= 0) and np.all(self.busy <= 1)):
             raise ValueError("busy has entries outside 0..1")
+        if self.batching is not None and len(self.batching.size) != rows:
+            raise ValueError(f"batching has {len(self.batching.size)} rows, expected {rows}")
 
     @property
     def size(self) -> int:
@@ -48,7 +83,11 @@ class SpeedTable:
         return len(self.limit)
 
     def first_alike(self) -> NDArray[np.int64]:
-        """For every configuration the first one with the same limit, speeds and busy shares."""
-        rows = np.column_stack((self.limit, self.speed, self.busy))
-        _, first, group = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        """For every configuration the first one that makes the server behave exactly the same."""
+        columns = [self.limit, self.speed, self.busy]
+        if self.batching is not None:
+            columns += [self.batching.size, self.batching.timeout_s, self.batching.fixed_s]
+        _, first, group = np.unique(
+            np.column_stack(columns), axis=0, return_index=True, return_inverse=True
+        )
         return first[group]

@@ -1,77 +1,14 @@
 """The engines agree to the last bit, with each other and with a third one written differently."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from engine_worlds import BOUNDARIES, Scenario, assert_balances, assert_equal, scenarios, serve, slot_of
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from serving.slot import Slot
 from sim.engine import Boundary, SlotTally
-from sim.engines import make_engine
-from sim.speeds import SpeedTable
-
-BOUNDARIES: tuple[Boundary, ...] = ("bounded", "carry", "drop", "episodic")
-
-
-@dataclass(frozen=True)
-class Scenario:
-    speeds: SpeedTable
-    slots: tuple[tuple[int, Slot, np.ndarray], ...]  # configuration, slot, demand_s
-    queue_limit: int | None
-
-
-def slot_of(index: int, start_s: float, duration_s: float, arrival_s: list[float]) -> Slot:
-    return Slot(index, start_s, duration_s, np.array(arrival_s), np.ones(len(arrival_s)), 1.0)
-
-
-# Times and demands on a coarse grid make exact ties common; free ones exercise the rounding.
-def numbers(maximum: float, tied: bool) -> st.SearchStrategy[float]:
-    if tied:
-        return st.integers(0, 8).map(lambda step: step * maximum / 8)
-    return st.floats(0, maximum, exclude_max=maximum > 0, allow_subnormal=False)
-
-
-@st.composite
-def scenarios(draw: st.DrawFn) -> Scenario:
-    rows = draw(st.integers(1, 3))
-    limit = np.array(draw(st.lists(st.sampled_from([1, 2, 3, 7, 40]), min_size=rows, max_size=rows)))
-    columns = int(limit.max()) + 1
-    tied = draw(st.booleans())
-    if tied:
-        speed = np.array([[2.0 ** -draw(st.integers(0, 1))] * columns for _ in range(rows)])
-    else:
-        rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-        speed = rng.uniform(0.05, 3.0, (rows, columns))
-    busy = np.minimum(1.0, np.arange(columns) * 0.3) * np.ones((rows, 1))
-    speed[:, 0] = 0.0
-    duration_s = draw(st.sampled_from([0.1, 1.0, 8.0]))
-    slots = []
-    gap_s = draw(st.sampled_from([0.0, 0.0, 0.5]))
-    for index in range(draw(st.integers(1, 6))):
-        start_s = 0.7 + index * (duration_s + gap_s)
-        offsets = sorted(draw(st.lists(numbers(duration_s, tied), max_size=30)))
-        slot = slot_of(index, start_s, duration_s, [])
-        arrival_s = np.clip(start_s + np.array(offsets), start_s, slot.end_s).tolist()
-        demand_s = draw(st.lists(numbers(4.0, tied), min_size=len(offsets), max_size=len(offsets)))
-        configuration = draw(st.integers(0, rows - 1))
-        slots.append((configuration, slot_of(index, start_s, duration_s, arrival_s), np.array(demand_s)))
-    return Scenario(SpeedTable(limit, speed, busy), tuple(slots), draw(st.sampled_from([None, 0, 1, 4, 50])))
-
-
-def serve(name: str, scenario: Scenario, boundary: Boundary) -> list[SlotTally]:
-    engine = make_engine(name, scenario.speeds, boundary, scenario.queue_limit)
-    return [engine.serve(*slot) for slot in scenario.slots]
-
-
-def assert_equal(ones: list[SlotTally], others: list[SlotTally]) -> None:
-    for one, other in zip(ones, others, strict=True):
-        assert one.latency_s.tolist() == other.latency_s.tolist()
-        assert one.completed_at_s.tolist() == other.completed_at_s.tolist()
-        for field in ("rejections", "busy_s", "elapsed_s", "backlog_start", "backlog_end"):
-            assert getattr(one, field) == getattr(other, field), field
-
+from sim.speeds import Batching, SpeedTable
 
 def by_events(scenario: Scenario, boundary: Boundary) -> list[SlotTally]:  # noqa: PLR0912, PLR0915
     """A third engine: a sorted calendar of (time, kind, order), a list for a heap, states recomputed."""
@@ -153,12 +90,26 @@ def test_three_engines_agree_to_the_last_bit(boundary: Boundary, scenario: Scena
     reference = serve("simpy", scenario, boundary)
     assert_equal(serve("compiled", scenario, boundary), reference)
     assert_equal(by_events(scenario, boundary), reference)
-    for tally, (_, slot, _) in zip(reference, scenario.slots, strict=True):
-        arrivals, completions = len(slot.arrival_s), len(tally.latency_s)
-        assert tally.backlog_start + arrivals == completions + tally.rejections + tally.backlog_end
-        assert (tally.latency_s >= 0).all()
-        assert (np.diff(tally.completed_at_s) >= 0).all()
-        assert 0 <= tally.busy_s <= tally.elapsed_s * (1 + 1e-9) + 1e-9
+    assert_balances(scenario, reference)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@settings(max_examples=250, deadline=None)
+@given(scenario=scenarios(whole=True))
+def test_engines_agree_on_batches_clusters_and_slow_switches(boundary: Boundary, scenario: Scenario) -> None:
+    reference = serve("simpy", scenario, boundary)
+    assert_equal(serve("compiled", scenario, boundary), reference)
+    assert_balances(scenario, reference)
+
+
+@settings(max_examples=150, deadline=None)
+@given(scenario=scenarios())
+def test_batches_of_one_are_requests_one_by_one(scenario: Scenario) -> None:
+    speeds, rows = scenario.speeds, scenario.speeds.size
+    single = Batching(np.ones(rows, dtype=np.int64), np.zeros(rows), np.zeros(rows))
+    batched = replace(scenario, speeds=replace(speeds, batching=single))
+    for name in ("simpy", "compiled"):
+        assert_equal(serve(name, batched, "bounded"), serve(name, scenario, "bounded"))
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
