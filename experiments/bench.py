@@ -23,9 +23,9 @@ from experiments.yardsticks.ciw_queue import serve_ciw
 from experiments.yardsticks.naive import serve_naive
 from experiments.yardsticks.plain import serve_plain
 from experiments.yardsticks.process_per_request import serve_per_request
-from serving.histogram import count_latencies
 from serving.measurement import summarise
 from serving.slot import Slot
+from sim.counting import count
 from sim.engine import Engine
 from sim.engines import make_engine
 from sim.speeds import SpeedTable
@@ -84,11 +84,12 @@ def _serve_measured(engine: Engine, load: Load) -> None:
     engine.reset()
     for slot, demand_s in zip(load.slots, load.demands_s, strict=True):
         tally = engine.serve(0, slot, demand_s)
+        counts = count(tally.latency_s, tally.completed_at_s, 1.0, slot.start_s, tally.elapsed_s, ticks=0)
         summarise(
             slot,
-            histogram=count_latencies(tally.latency_s),
-            latency_sum_s=float(tally.latency_s.sum()),
-            slo_violations=int(np.count_nonzero(tally.latency_s > 1.0)),
+            histogram=counts.histogram,
+            latency_sum_s=counts.latency_sum_s,
+            slo_violations=counts.slo_violations,
             backlog_start=tally.backlog_start,
             backlog_end=tally.backlog_end,
             rejections=tally.rejections,

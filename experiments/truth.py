@@ -25,8 +25,14 @@ from serving.cost_table import CostTable
 from serving.slot import Slot
 from sim.exhaustive import Precision, Sweep, sweep, tabulate
 
-_IRRELEVANT = ("engine", "name", "ticks", "keep_latencies")  # of the system: none changes a cost
-_ARRAYS = ("load_rps", "cost", "standard_error", "capped", "p95_latency_s", "utilisation")
+_IRRELEVANT = (
+    "engine",
+    "name",
+    "ticks",
+    "keep_latencies",
+    "reconfiguration",
+)  # of the system: none changes a cost
+_ARRAYS = ("load_rps", "cost", "standard_error", "capped", "mean_latency_s", "p95_latency_s", "utilisation")
 
 
 def table_key(plain: dict[str, Any]) -> dict[str, Any]:
@@ -93,6 +99,7 @@ def _compute_once(plain: dict[str, Any]) -> dict[str, np.ndarray]:
             "cost": table.cost,
             "standard_error": table.standard_error,
             "capped": table.capped,
+            "mean_latency_s": np.array([one.mean_latency_s for one in sweeps]),
             "p95_latency_s": np.array([one.p95_latency_s for one in sweeps]),
             "utilisation": np.array([one.utilisation for one in sweeps]),
         }
@@ -132,7 +139,11 @@ def _sweep_load(plain: dict[str, Any], load_rps: float) -> Sweep:
 
         unit, length = _slot_length(plain)
         slot_s = length if unit == "seconds" else length / load_rps
-        return tuple(Constant(mean_rps=load_rps, slot_s=slot_s, sizes=sizes).slots(seed, count))
+        return tuple(
+            Constant(mean_rps=load_rps, slot_s=slot_s, servers=plain["servers"], sizes=sizes).slots(
+                seed, count
+            )
+        )
 
     precision = Precision(relative_error=plain["table"]["relative_error"])
     return sweep(system, objective, stationary, load_rps, precision)

@@ -159,3 +159,22 @@ def cpu_space(
             Knob("intra_op_parallelism", values, threads),
         )
     )
+
+
+def batching_space(
+    batch_threads: Sequence[int] = (1, 2, 4, 6, 8, 10),
+    batch_size: Sequence[int] = (1, 2, 4, 8, 16, 32, 50, 64),
+    batch_timeout_us: Sequence[int] = (0, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000),
+) -> ConfigurationSpace:
+    """The paper's GPU space: batch threads, batch size, and batch timeout in microseconds.
+
+    The value 0 of batch threads or batch size disables batching; in distances it counts as the largest number
+    of threads, and as batch size 1.
+    """
+    return ConfigurationSpace(
+        (
+            Knob("batch_threads", tuple(batch_threads), max(batch_threads, default=0)),
+            Knob("batch_size", tuple(batch_size), 1),
+            Knob("batch_timeout_us", tuple(batch_timeout_us)),
+        )
+    )

@@ -25,7 +25,13 @@ def count_latencies(latency_s: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def quantiles_s(counts: NDArray[np.int64], shares: Sequence[float]) -> tuple[float | None, ...]:
     """Latencies in seconds below which these shares of the requests lie, within 1 %; None if empty."""
-    cumulative = counts.cumsum()
+    return cumulative_quantiles_s(np.add.accumulate(counts), shares)
+
+
+def cumulative_quantiles_s(
+    cumulative: NDArray[np.int64], shares: Sequence[float]
+) -> tuple[float | None, ...]:
+    """The same from the running sum of the counts."""
     total = int(cumulative[-1])
     if total == 0:
         return (None,) * len(shares)

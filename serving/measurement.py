@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.histogram import BIN_COUNT, quantiles_s
+from serving.histogram import BIN_COUNT, cumulative_quantiles_s
 from serving.record import Record
 from serving.slot import Slot
 
@@ -31,7 +31,7 @@ class SlotMeasurement(Record):
     """What one slot looked like from outside. Measured by completion; None means not applicable.
 
     Attributes:
-        load_rps: arrivals per second.
+        load_rps: arrivals per second and server.
         arrivals: requests that arrived in the slot.
         completions: requests that were answered in the slot, whenever they arrived.
         rejections: requests turned away at the queue limit (or dropped at a slot boundary).
@@ -101,8 +101,9 @@ def summarise(
     """Build a measurement from counts: the one place where means and quantiles are taken."""
     if histogram.shape != (BIN_COUNT,):
         raise ValueError(f"histogram has shape {histogram.shape}, expected ({BIN_COUNT},)")
-    completions = int(histogram.sum())
-    median_s, p95_s, p99_s = quantiles_s(histogram, (0.50, 0.95, 0.99))
+    cumulative = np.add.accumulate(histogram)
+    completions = int(cumulative[-1])
+    median_s, p95_s, p99_s = cumulative_quantiles_s(cumulative, (0.50, 0.95, 0.99))
     return SlotMeasurement(
         load_rps=slot.load_rps,
         arrivals=len(slot.arrival_s),

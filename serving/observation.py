@@ -46,13 +46,13 @@ class Observation(Record):
         load_bin: its level in ``LoadBins``.
         configuration: flat index of the configuration in force.
         mean_latency_s: mean latency of completions; likewise p95.
-        throughput_rps: completions per second.
-        lost_rps: rejected, timed-out and failed requests per second.
+        throughput_rps: completions per second and server.
+        lost_rps: rejected, timed-out and failed requests per second and server.
         utilisation: busy share of the GPU where there is one, else of the cores, 0..1.
         backlog: requests in the system now.
         ticks: sub-slot mean latencies in seconds, NaN where nothing completed; empty where the system keeps
             none (not in ``as_array``).
-        tick_throughput_rps: completions per second in each tick; same length.
+        tick_throughput_rps: completions per second and server in each tick; same length.
     """
 
     slot: int
@@ -102,7 +102,8 @@ def observe(
     previous, measurement = served
     gpu, cpu = measurement.gpu_utilisation, measurement.cpu_utilisation
     ticks = measurement.ticks
-    tick_s = previous.duration_s / len(ticks.completions) if ticks is not None else math.nan
+    server_s = previous.duration_s * previous.servers
+    tick_s = server_s / len(ticks.completions) if ticks is not None else math.nan
     return Observation(
         slot=slot,
         minute=minute,
@@ -111,8 +112,8 @@ def observe(
         configuration=configuration,
         mean_latency_s=measurement.mean_latency_s or 0.0,
         p95_latency_s=measurement.p95_latency_s or 0.0,
-        throughput_rps=measurement.completions / previous.duration_s,
-        lost_rps=measurement.lost / previous.duration_s,
+        throughput_rps=measurement.completions / server_s,
+        lost_rps=measurement.lost / server_s,
         utilisation=(gpu if gpu is not None else cpu) or 0.0,
         backlog=measurement.backlog_end,
         ticks=() if ticks is None else tuple(ticks.mean_latency_s.tolist()),

@@ -20,7 +20,9 @@ class Slot(Record):
         duration_s: length of the slot in seconds.
         arrival_s: sorted arrival times, seconds since the start of the run, in [start_s, end_s).
         size: work of each request relative to the model's mean request, same shape as ``arrival_s``.
-        true_load_rps: mean rate of the arrival process during the slot, which only the oracle may use.
+        true_load_rps: mean rate of the arrival process during the slot and per server, which only the oracle
+            may use.
+        servers: how many servers share the requests; loads are per server.
     """
 
     index: int
@@ -29,6 +31,7 @@ class Slot(Record):
     arrival_s: NDArray[np.float64]
     size: NDArray[np.float64]
     true_load_rps: float
+    servers: int = 1
 
     @property
     def end_s(self) -> float:
@@ -37,5 +40,5 @@ class Slot(Record):
 
     @property
     def load_rps(self) -> float:
-        """Measured load: arrivals per second."""
-        return len(self.arrival_s) / self.duration_s
+        """Measured load: arrivals per second and server."""
+        return len(self.arrival_s) / self.duration_s / self.servers

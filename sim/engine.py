@@ -6,8 +6,7 @@ What one server does is the business of ``sim.server``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ _Floats = NDArray[np.float64]
 _NOTHING = np.empty(0)
 
 
-@dataclass(frozen=True)
-class SlotTally:
+class SlotTally(NamedTuple):
     """What an engine counted in one slot, over all servers.
 
     backlog_start + arrivals = completions + rejections + backlog_end, under every boundary.
@@ -60,6 +58,7 @@ class Engine:
         rows: configurations of their speed table.
         boundary: what happens to the queue where slots meet.
         dispatch: which server a request goes to.
+        orderly: whether arrival times are sorted and demands finite and not negative.
         work_least_loaded: serves requests on all servers, each sent to the least loaded, faster than this
             class can: ``(arrival_s, demand_s, until_s, turn)``.
     """
@@ -70,12 +69,14 @@ class Engine:
         rows: int,
         boundary: Boundary,
         dispatch: Dispatch = "round_robin",
+        orderly: Callable[[_Floats, _Floats], bool] | None = None,
         work_least_loaded: Callable[[_Floats, _Floats, float, int], None] | None = None,
     ) -> None:
         self._servers = servers
         self._rows = rows
         self._boundary = boundary
         self._dispatch = dispatch
+        self._orderly = orderly or _orderly
         self._work_least_loaded = work_least_loaded or self._one_by_one
         self.reset(0)
 
@@ -87,10 +88,9 @@ class Engine:
         for server in self._servers:
             server.clear()
         self._configuration = 0
+        self._backlog = 0
 
-    def serve(
-        self, configuration: int, slot: Slot, demand_s: _Floats, switch: Switch = AT_ONCE
-    ) -> SlotTally:
+    def serve(self, configuration: int, slot: Slot, demand_s: _Floats, switch: Switch = AT_ONCE) -> SlotTally:
         """Serve one slot under a row of the speed table; slots come in order of time.
 
         Args:
@@ -111,12 +111,12 @@ class Engine:
             for server in self._servers:
                 server.clear()
                 server.reconfigure(self._configuration)
-            self._served_until_s = -np.inf
+            self._served_until_s, self._backlog = -np.inf, 0
         # The previous slot's end and this one's start may differ in the last bit: the later one counts.
         start_s = max(slot.start_s, self._served_until_s)
         end_s = max(slot.end_s, start_s)
-        arrival_s, demand_s = _checked(slot, demand_s, start_s)
-        backlog_start = self._backlog()
+        arrival_s, demand_s = self._checked(slot, demand_s, start_s)
+        backlog_start = self._backlog
         for server in self._servers:
             server.begin_slot(start_s)
         if switch is not AT_ONCE:
@@ -128,6 +128,7 @@ class Engine:
         self._work(arrival_s, demand_s, np.inf if episodic else end_s)
         dropped = sum(server.discard_waiting() for server in self._servers) if self._boundary == "drop" else 0
         self._served_until_s = np.inf if episodic else end_s
+        self._backlog = sum(server.in_system() for server in self._servers)
         served = _together([server.end_slot() for server in self._servers])
         elapsed_s = slot.duration_s
         if episodic and len(served.completed_at_s):
@@ -139,11 +140,28 @@ class Engine:
             busy_s=served.busy_s,
             elapsed_s=elapsed_s,
             backlog_start=backlog_start,
-            backlog_end=self._backlog(),
+            backlog_end=self._backlog,
         )
 
-    def _backlog(self) -> int:
-        return sum(server.in_system() for server in self._servers)
+    def _checked(self, slot: Slot, demand_s: _Floats, start_s: float) -> tuple[_Floats, _Floats]:
+        """The requests of a slot as contiguous arrays, none before ``start_s``."""
+        arrival_s = np.ascontiguousarray(slot.arrival_s, dtype=np.float64)
+        demand_s = np.ascontiguousarray(demand_s, dtype=np.float64)
+        if start_s - slot.start_s > 1e-6:
+            raise ValueError(
+                f"slot {slot.index} starts at {slot.start_s} s, before {start_s} s, already served"
+            )
+        if demand_s.shape != arrival_s.shape:
+            raise ValueError(f"demand_s has shape {demand_s.shape}, expected {arrival_s.shape}")
+        if len(arrival_s) == 0:
+            return arrival_s, demand_s
+        if not self._orderly(arrival_s, demand_s):
+            raise ValueError(f"slot {slot.index} has arrivals not sorted, or demands negative or not finite")
+        if not (slot.start_s <= arrival_s[0] and arrival_s[-1] <= slot.end_s):
+            raise ValueError(f"slot {slot.index} has arrivals outside {slot.start_s}..{slot.end_s} s")
+        if arrival_s[0] < start_s:
+            arrival_s = np.maximum(arrival_s, start_s)
+        return arrival_s, demand_s
 
     def _switch(
         self, switch: Switch, start_s: float, end_s: float, arrival_s: _Floats, demand_s: _Floats
@@ -152,7 +170,7 @@ class Engine:
         ready_s = min(start_s + switch.delay_s, end_s)
         resume_s = min(ready_s + switch.pause_s, end_s)
         # Arrivals at the very instant come after the reconfiguration.
-        ready, resumed = np.searchsorted(arrival_s, [ready_s, resume_s], side="left").tolist()
+        ready, resumed = map(int, np.searchsorted(arrival_s, [ready_s, resume_s], side="left"))
         if switch.delay_s:
             self._work(arrival_s[:ready], demand_s[:ready], ready_s)
         if switch.pause_s:
@@ -212,22 +230,6 @@ def _together(served: Sequence[Served]) -> Served:
     )
 
 
-def _checked(slot: Slot, demand_s: _Floats, start_s: float) -> tuple[_Floats, _Floats]:
-    """The requests of a slot as contiguous arrays, none before ``start_s``."""
-    arrival_s = np.ascontiguousarray(slot.arrival_s, dtype=np.float64)
-    demand_s = np.ascontiguousarray(demand_s, dtype=np.float64)
-    if start_s - slot.start_s > 1e-6:
-        raise ValueError(f"slot {slot.index} starts at {slot.start_s} s, before {start_s} s, already served")
-    if demand_s.shape != arrival_s.shape:
-        raise ValueError(f"demand_s has shape {demand_s.shape}, expected {arrival_s.shape}")
-    if len(arrival_s) == 0:
-        return arrival_s, demand_s
-    if not (slot.start_s <= arrival_s[0] and arrival_s[-1] <= slot.end_s):
-        raise ValueError(f"slot {slot.index} has arrivals outside {slot.start_s}..{slot.end_s} s")
-    if not (arrival_s[1:] >= arrival_s[:-1]).all():
-        raise ValueError(f"slot {slot.index} has arrivals that are not sorted")
-    if not (demand_s.min() >= 0 and demand_s.max() < np.inf):
-        raise ValueError(f"slot {slot.index} has demands that are negative or not finite")
-    if arrival_s[0] < start_s:
-        arrival_s = np.maximum(arrival_s, start_s)
-    return arrival_s, demand_s
+def _orderly(arrival_s: _Floats, demand_s: _Floats) -> bool:
+    sorted_by_time = bool((arrival_s[1:] >= arrival_s[:-1]).all())
+    return sorted_by_time and bool(demand_s.min() >= 0 and demand_s.max() < np.inf)

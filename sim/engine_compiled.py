@@ -49,12 +49,17 @@ class CompiledServer(Server):
 
     def in_system(self) -> int:
         """See ``Server``."""
-        begin, end, head, tail = self.place[:4].tolist()
+        begin, end, head, tail = self._positions()
         if not self.batches:
             return end - begin + tail - head
         _, first = self.in_service
         _, _, members = self.queue
         return int(members[first[begin:end]].sum()) + tail - head
+
+    def _positions(self) -> list[int]:
+        """Where those in service begin and end in their list, and those who wait in the queue."""
+        positions: list[int] = self.place[:4].tolist()
+        return positions
 
     def begin_slot(self, at_s: float) -> None:
         """See ``Server``."""
@@ -74,7 +79,7 @@ class CompiledServer(Server):
         """See ``Server``."""
         self._let_virtual_time_pass()
         self.make_room(len(arrival_s))
-        head, tail = self.place[[kernel.HEAD, kernel.TAIL]].tolist()
+        _, _, head, tail = self._positions()
         accepted = min(len(arrival_s), max(0, self._queue_limit - (tail - head)))
         self.queue[0][tail : tail + accepted] = arrival_s[:accepted]
         self.queue[1][tail : tail + accepted] = demand_s[:accepted]
@@ -100,9 +105,10 @@ class CompiledServer(Server):
         """See ``Server``."""
         completions = int(self.place[kernel.COMPLETIONS])
         latency_s, completed_at_s = self.results
+        self.results = (_NOTHING, _NOTHING)  # the next slot writes to arrays of its own
         return Served(
-            latency_s[:completions].copy(),
-            completed_at_s[:completions].copy(),
+            latency_s[:completions],
+            completed_at_s[:completions],
             int(self.place[kernel.REJECTIONS]),
             float(self.clock[kernel.BUSY]),
         )
@@ -117,7 +123,7 @@ class CompiledServer(Server):
 
     def make_room(self, arrivals: int) -> None:
         """Room in the queue for as many as may arrive, and for the results of all who may complete."""
-        begin, end, head, tail = self.place[:4].tolist()
+        begin, end, head, tail = self._positions()
         if tail + arrivals > len(self.queue[0]):
             first = self.in_service[1][begin:end]
             oldest = int(first.min(initial=head))
@@ -125,9 +131,10 @@ class CompiledServer(Server):
             self.queue = tuple(_moved(column[oldest:tail], room) for column in self.queue)  # type: ignore[assignment]
             first -= oldest
             self.place[kernel.HEAD], self.place[kernel.TAIL] = head - oldest, tail - oldest
-        most = int(self.place[kernel.COMPLETIONS]) + self.in_system() + arrivals
+        # Whoever is here or still arrives has a place in the queue's arrays.
+        most = int(self.place[kernel.COMPLETIONS]) + len(self.queue[0])
         if most > len(self.results[0]):
-            self.results = tuple(_moved(column, 2 * most) for column in self.results)  # type: ignore[assignment]
+            self.results = tuple(_moved(column, most) for column in self.results)  # type: ignore[assignment]
 
 
 def _moved(column: NDArray[np.generic], room: int) -> NDArray[np.generic]:

@@ -48,13 +48,12 @@ def make_engine(
         from functools import partial
 
         from sim.engine_compiled import CompiledServer
+        from sim.fleet import work_least_loaded
+        from sim.kernel import orderly
 
         compiled = [CompiledServer(speeds, limit) for _ in range(servers)]
-        if servers == 1:
-            return Engine(compiled, speeds.size, boundary, dispatch)
-        from sim.fleet import work_least_loaded
-
-        return Engine(compiled, speeds.size, boundary, dispatch, partial(work_least_loaded, compiled))
+        least_loaded = partial(work_least_loaded, compiled)
+        return Engine(compiled, speeds.size, boundary, dispatch, orderly, least_loaded)
     raise UsageError(f"engine={name!r}, choose from ['compiled', 'simpy']")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.cost_table import CostTable
+from serving.measurement import SlotMeasurement
 from serving.objective import Objective
 from serving.slot import Slot
 from serving.system import ServingSystem
@@ -56,13 +57,15 @@ class Precision:
 class Sweep:
     """Cost table of one load, and the other outcomes of the same runs, each of shape (configurations,).
 
-    ``p95_latency_s`` is the mean over slots of the slot's p95; ``utilisation`` the mean busy share.
+    ``mean_latency_s`` is that of all completions, ``p95_latency_s`` the mean over slots of the slot's p95
+    (both NaN where nothing completed), ``utilisation`` the mean busy share of the GPU, or of the cores.
     """
 
     load_rps: float
     cost: NDArray[np.float64]
     standard_error: NDArray[np.float64]
     capped: NDArray[np.bool_]
+    mean_latency_s: NDArray[np.float64]
     p95_latency_s: NDArray[np.float64]
     utilisation: NDArray[np.float64]
 
@@ -83,18 +86,17 @@ def sweep(
     slots = workload(load_rps, _SEED, precision.batch_slots * (precision.most_batches + 1))
     cells = {index: _cell(system, objective, slots, int(index), precision) for index in np.unique(like)}
     columns = zip(*(cells[index] for index in like), strict=True)
-    cost, error, capped, p95_s, utilisation = map(np.array, columns)
-    return Sweep(load_rps, cost, error, capped, p95_s, utilisation)
+    cost, error, capped, mean_s, p95_s, utilisation = map(np.array, columns)
+    return Sweep(load_rps, cost, error, capped, mean_s, p95_s, utilisation)
 
 
 def _cell(
     system: ServingSystem, objective: Objective, slots: Sequence[Slot], index: int, precision: Precision
-) -> tuple[float, float, bool, float, float]:
+) -> tuple[float, float, bool, float, float, float]:
     configuration = system.space.configurations[index]
     system.reset(_SEED)
     batch_means: list[float] = []
-    p95_s: list[float] = []
-    utilisation: list[float] = []
+    all_measured: list[SlotMeasurement] = []
     error = np.inf
     for first in range(0, len(slots), precision.batch_slots):
         measured = [
@@ -103,15 +105,24 @@ def _cell(
         if first == 0:  # warm-up
             continue
         batch_means.append(float(np.mean([c for m in measured if (c := objective(m)) is not None])))
-        p95_s += [m.p95_latency_s for m in measured if m.p95_latency_s is not None]
-        utilisation += [m.cpu_utilisation or 0.0 for m in measured]
+        all_measured += measured
         if len(batch_means) >= precision.least_batches:
             error = float(np.std(batch_means, ddof=1) / np.sqrt(len(batch_means)))
             if error <= precision.relative_error * np.mean(batch_means):
                 break
     mean = float(np.mean(batch_means))
     capped = error > precision.relative_error * mean
-    return mean, error, capped, float(np.mean(p95_s)) if p95_s else np.nan, float(np.mean(utilisation))
+    return mean, error, capped, *_other_outcomes(all_measured)
+
+
+def _other_outcomes(measured: Sequence[SlotMeasurement]) -> tuple[float, float, float]:
+    """Mean latency, mean p95 and mean utilisation."""
+    completions = sum(m.completions for m in measured)
+    mean_s = sum(m.latency_sum_s for m in measured) / completions if completions else np.nan
+    p95_s = [m.p95_latency_s for m in measured if m.p95_latency_s is not None]
+    busy = [m.gpu_utilisation if m.gpu_utilisation is not None else m.cpu_utilisation for m in measured]
+    utilisation = np.mean([share or 0.0 for share in busy])
+    return mean_s, float(np.mean(p95_s)) if p95_s else np.nan, float(utilisation)
 
 
 def tabulate(sweeps: Sequence[Sweep]) -> CostTable:

@@ -18,7 +18,7 @@ _Integers = NDArray[np.int64]
 _least_loaded = numba.njit(least_loaded, cache=True)
 
 
-def _kernel(work: Any, batches: bool) -> Any:  # noqa: ANN401 - compiled functions
+def _kernel(work: Any, batches: bool) -> Any:
     def serve(
         arrival_s: _Floats, demand_s: _Floats, until_s: float, turn: int,
         rule: _Integers, hold_s: _Floats, speed: _Floats, busy: _Floats,
@@ -75,7 +75,7 @@ def work_least_loaded(
     for number, server in enumerate(servers):
         clock, place, tag, first, *queue = (column[number] for column in rows)
         server.clock, server.place, server.in_service = clock, place, (tag, first)
-        server.queue, server.results = tuple(queue), tuple(column[number] for column in results)  # type: ignore[assignment]
+        server.queue, server.results = tuple(queue), tuple(column[number] for column in results)
 
 
 def _stacked(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:

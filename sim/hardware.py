@@ -23,8 +23,7 @@ CPU_LIMITS: dict[str, tuple[float, float]] = {
     "oversubscription": (0.0, 10.0),
     "spinning": (0.0, 1.0),
 }
-_MACHINE_KEYS = ("name", "cores", "interference", "unbatched_requests", "models")
-_OTHER_KEYS = ("file", "provenance")
+_OTHER_KEYS = ("file", "provenance", "processor")
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,43 @@ def cpu_profile(hardware: Mapping[str, Any], model: str) -> CpuProfile:
     Raises:
         UsageError: naming the key, the value and what is allowed.
     """
-    _check_keys("hardware", hardware, _MACHINE_KEYS, _OTHER_KEYS)
+    check_keys("hardware", hardware, ("name", "cores", "interference", "unbatched_requests", "models"), "cpu")
+    numbers = model_numbers(hardware, model, CPU_LIMITS)
+    for key, high in (("cores", 4096), ("unbatched_requests", 10_000)):
+        check_number(f"hardware.{key}", hardware[key], 1, high, integer=True)
+    if hardware["interference"] not in get_args(Family):
+        allowed = sorted(get_args(Family))
+        raise UsageError(f"hardware.interference={hardware['interference']!r}, choose from {allowed}")
+    sequential_s = numbers.pop("sequential_s")
+    return CpuProfile(
+        name=str(hardware["name"]),
+        model=model,
+        sequential_s=sequential_s,
+        unbatched_requests=int(hardware["unbatched_requests"]),
+        interference=CpuInterference(
+            family=hardware["interference"], cores=int(hardware["cores"]), **numbers
+        ),
+    )
+
+
+def check_keys(where: str, mapping: Mapping[str, Any], required: tuple[str, ...], kind: str = "") -> None:
+    """Refuse missing and unknown keys; ``kind`` is the processor that a hardware profile must be of."""
+    found = mapping.get("processor", "cpu")
+    if kind and found != kind:
+        name = mapping.get("name")
+        raise UsageError(f"hardware={name} has processor={found!r}, this system needs processor={kind!r}")
+    for key in required:
+        if key not in mapping:
+            raise UsageError(f"{where}.{key} is missing, expected the keys {sorted(required)}")
+    for key in mapping:
+        if key not in required + (_OTHER_KEYS if kind else ()):
+            raise UsageError(f"{where}.{key} is not known, expected the keys {sorted(required)}")
+
+
+def model_numbers(
+    hardware: Mapping[str, Any], model: str, limits: Mapping[str, tuple[float, float]]
+) -> dict[str, float]:
+    """The numbers of one model, each within its limits."""
     models = hardware["models"]
     if not isinstance(models, Mapping) or model not in models:
         known = sorted(models) if isinstance(models, Mapping) else []
@@ -73,37 +108,15 @@ def cpu_profile(hardware: Mapping[str, Any], model: str) -> CpuProfile:
     numbers = models[model]
     where = f"hardware.models.{model}"
     if not isinstance(numbers, Mapping):
-        raise UsageError(f"{where}={numbers!r}, expected the keys {sorted(CPU_LIMITS)}")
-    _check_keys(where, numbers, tuple(CPU_LIMITS))
-    for key, (low, high) in CPU_LIMITS.items():
-        _check_number(f"{where}.{key}", numbers[key], low, high)
-    for key, high in (("cores", 4096), ("unbatched_requests", 10_000)):
-        _check_number(f"hardware.{key}", hardware[key], 1, high, integer=True)
-    if hardware["interference"] not in get_args(Family):
-        allowed = sorted(get_args(Family))
-        raise UsageError(f"hardware.interference={hardware['interference']!r}, choose from {allowed}")
-    curves = {key: float(numbers[key]) for key in CPU_LIMITS if key != "sequential_s"}
-    return CpuProfile(
-        name=str(hardware["name"]),
-        model=model,
-        sequential_s=float(numbers["sequential_s"]),
-        unbatched_requests=int(hardware["unbatched_requests"]),
-        interference=CpuInterference(family=hardware["interference"], cores=int(hardware["cores"]), **curves),
-    )
+        raise UsageError(f"{where}={numbers!r}, expected the keys {sorted(limits)}")
+    check_keys(where, numbers, tuple(limits))
+    for key, (low, high) in limits.items():
+        check_number(f"{where}.{key}", numbers[key], low, high)
+    return {key: float(numbers[key]) for key in limits}
 
 
-def _check_keys(
-    where: str, mapping: Mapping[str, Any], required: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> None:
-    for key in required:
-        if key not in mapping:
-            raise UsageError(f"{where}.{key} is missing, expected the keys {sorted(required)}")
-    for key in mapping:
-        if key not in required + optional:
-            raise UsageError(f"{where}.{key} is not known, expected the keys {sorted(required)}")
-
-
-def _check_number(key: str, value: object, low: float, high: float, integer: bool = False) -> None:
+def check_number(key: str, value: object, low: float, high: float, integer: bool = False) -> None:
+    """Refuse what is not a number within limits."""
     kinds: tuple[type, ...] = (int,) if integer else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:  # type: ignore[operator]
         kind = "an integer" if integer else "a number"

@@ -37,7 +37,19 @@ def compiled(function: _Function, signature: object = None) -> _Function:
     return cast(_Function, numba.njit(signature, cache=True, error_model="numpy")(function))
 
 
-def _kernel(batches: bool) -> Any:  # noqa: ANN401 - a compiled function
+@compiled
+def orderly(arrival_s: _Floats, demand_s: _Floats) -> bool:
+    """Whether arrivals are sorted, and demands finite and not negative."""
+    if len(arrival_s) > 0 and not 0.0 <= demand_s[0] < np.inf:
+        return False
+    for index in range(1, len(arrival_s)):
+        before, at = _at(index - 1), _at(index)
+        if not (arrival_s[before] <= arrival_s[at] and 0.0 <= demand_s[at] < np.inf):
+            return False
+    return True
+
+
+def _kernel(batches: bool) -> Any:  # noqa: PLR0915 - it holds the one loop
     def work(  # noqa: PLR0912, PLR0915 - one loop with its state in local variables, for speed
         arrival_s: _Floats, demand_s: _Floats, until_s: float,
         rule: _Integers, hold_s: _Floats, speed: _Floats, busy: _Floats,

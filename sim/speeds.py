@@ -87,7 +87,5 @@ class SpeedTable:
         columns = [self.limit, self.speed, self.busy]
         if self.batching is not None:
             columns += [self.batching.size, self.batching.timeout_s, self.batching.fixed_s]
-        _, first, group = np.unique(
-            np.column_stack(columns), axis=0, return_index=True, return_inverse=True
-        )
+        _, first, group = np.unique(np.column_stack(columns), axis=0, return_index=True, return_inverse=True)
         return first[group]

@@ -1,95 +1,111 @@
-"""A simulated CPU server as a ``ServingSystem``."""
+"""Simulated servers as a ``ServingSystem``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-import numpy as np
-
-from serving.configuration import Configuration, ConfigurationSpace, cpu_space
+from serving.configuration import Configuration, ConfigurationSpace, batching_space, cpu_space
+from serving.dispatch import Dispatch
 from serving.errors import UsageError
-from serving.histogram import count_latencies
-from serving.measurement import SlotMeasurement, Ticks, summarise
+from serving.measurement import SlotMeasurement, summarise
 from serving.slot import Slot
-from sim.engine import Boundary, SlotTally
+from sim.counting import count
+from sim.engine import Boundary
 from sim.engines import make_engine
+from sim.gpu import gpu_profile
 from sim.hardware import cpu_profile
+from sim.reconfiguration import AT_ONCE, Reconfiguration
+from sim.speeds import SpeedTable
 
 
-class SimulatedCpu:
-    """One server with the three CPU knobs: request, inter-op and intra-op parallelism.
+class SimulatedServers:
+    """One server, or several that are alike behind a dispatcher.
 
-    Given its slots it is deterministic: all randomness (arrivals, request sizes) comes from the workload,
-    which is what gives every agent the same requests.
+    Given its slots it is deterministic (random dispatch derives from the seed): all other randomness
+    (arrivals, request sizes) comes from the workload, which is what gives every agent the same requests.
+    ``SimulatedCpu`` and ``SimulatedGpu`` say what the servers are; these are the settings of both.
+
+    Args:
+        space: the configurations.
+        speeds: what the hardware profile says of each.
+        request_s: demand of a request of mean size, seconds at speed 1.
+        processor: whose utilisation is measured.
+        slo_s: service-level objective on which violations are counted.
+        engine: ``compiled``, or ``simpy``, the readable reference; the same bit for bit.
+        boundary: what happens to the queue between slots (``sim.engine.Boundary``).
+        queue_limit: waiting requests at each server at most; what comes on top is rejected.
+        servers: how many share the requests.
+        dispatch: which server a request goes to: ``random``, ``round_robin`` or ``least_loaded``.
+        reconfiguration: what changing a knob costs (``sim.reconfiguration.Reconfiguration``).
+        ticks: number of sub-slot measurements, 0 for none.
+        keep_latencies: hand out raw latencies with every measurement.
+        name: as in the result rows.
+
+    Raises:
+        UsageError: for a value outside its range.
     """
 
     def __init__(
         self,
-        hardware: Mapping[str, Any],
-        model: str,
+        *,
+        space: ConfigurationSpace,
+        speeds: SpeedTable,
+        request_s: float,
+        processor: Literal["cpu", "gpu"],
         slo_s: float,
         engine: str = "compiled",
         boundary: Boundary = "bounded",
         queue_limit: int = 50,
-        grid_minimum: int = 0,
-        grid_maximum: int = 10,
+        servers: int = 1,
+        dispatch: Dispatch = "round_robin",
+        reconfiguration: Mapping[str, Any] | None = None,
         ticks: int = 10,
         keep_latencies: bool = False,
-        name: str = "sim_cpu",
+        name: str,
     ) -> None:
-        """Set up an empty server.
-
-        Args:
-            hardware: a hardware profile (see conf/hardware).
-            model: one of the profile's models.
-            slo_s: service-level objective on which violations are counted.
-            engine: ``compiled``, or ``simpy``, the readable reference; the same bit for bit.
-            boundary: what happens to the queue between slots (``sim.engine.Boundary``).
-            queue_limit: waiting requests at most; what comes on top is rejected.
-            grid_minimum: smallest value of each knob; 0 includes the system's own defaults.
-            grid_maximum: largest value of each knob.
-            ticks: number of sub-slot measurements, 0 for none.
-            keep_latencies: hand out raw latencies with every measurement.
-            name: as in the result rows.
-        """
-        profile = cpu_profile(hardware, model)
-        if not 0 <= grid_minimum < grid_maximum:
-            raise UsageError(
-                f"system.grid_minimum={grid_minimum}, system.grid_maximum={grid_maximum}, "
-                "expected 0 <= grid_minimum < grid_maximum"
-            )
-        if ticks < 0:
-            raise UsageError(f"system.ticks={ticks}, expected an integer >= 0")
-        if queue_limit < 0:
-            raise UsageError(f"system.queue_limit={queue_limit}, expected an integer >= 0")
+        for key, value in (("ticks", ticks), ("queue_limit", queue_limit)):
+            if value < 0:
+                raise UsageError(f"system.{key}={value}, expected an integer >= 0")
         self.name = name
-        self.space: ConfigurationSpace = cpu_space(grid_maximum, grid_minimum, profile.interference.cores)
-        self._sequential_s = profile.sequential_s
-        speeds = profile.speeds(self.space)
+        self.space = space
         self.like = speeds.first_alike()
-        self._engine = make_engine(engine, speeds, boundary, queue_limit)
+        self._request_s = request_s
+        self._processor = processor
+        self._engine = make_engine(engine, speeds, boundary, queue_limit, servers, dispatch)
+        self._reconfiguration = Reconfiguration(space.names, **(reconfiguration or {}))
         self._slo_s = slo_s
         self._ticks = ticks
         self._keep_latencies = keep_latencies
 
-    def reset(self, seed: int) -> None:  # noqa: ARG002 - deterministic given the workload
-        """Empty the server."""
-        self._engine.reset()
+    def reset(self, seed: int) -> None:
+        """Empty the servers."""
+        self._engine.reset(seed)
+        self._reconfiguration.reset()
 
     def serve(self, configuration: Configuration, slot: Slot) -> SlotMeasurement:
         """Simulate one slot."""
-        tally = self._engine.serve(self.space.index(configuration), slot, slot.size * self._sequential_s)
+        switch = self._reconfiguration.switch_to(configuration)
+        index = self.space.index(configuration)
+        tally = self._engine.serve(index, slot, slot.size * self._request_s, switch)
+        counts = count(
+            tally.latency_s, tally.completed_at_s, self._slo_s, slot.start_s, tally.elapsed_s, self._ticks
+        )
+        utilisation = tally.busy_s / tally.elapsed_s
         return summarise(
             slot,
-            histogram=count_latencies(tally.latency_s),
-            latency_sum_s=float(tally.latency_s.sum()),
-            slo_violations=int(np.count_nonzero(tally.latency_s > self._slo_s)),
+            histogram=counts.histogram,
+            latency_sum_s=counts.latency_sum_s,
+            slo_violations=counts.slo_violations,
             backlog_start=tally.backlog_start,
             backlog_end=tally.backlog_end,
             rejections=tally.rejections,
-            cpu_utilisation=tally.busy_s / tally.elapsed_s,
-            ticks=_tick(slot, tally, self._ticks) if self._ticks else None,
+            cpu_utilisation=utilisation if self._processor == "cpu" else None,
+            gpu_utilisation=utilisation if self._processor == "gpu" else None,
+            reconfiguration_s=min(slot.duration_s, switch.delay_s + switch.pause_s)
+            if switch is not AT_ONCE
+            else 0.0,
+            ticks=counts.ticks,
             latency_s=tally.latency_s if self._keep_latencies else None,
         )
 
@@ -97,8 +113,79 @@ class SimulatedCpu:
         """Nothing to release."""
 
 
-def _tick(slot: Slot, tally: SlotTally, count: int) -> Ticks:
-    position = (tally.completed_at_s - slot.start_s) / tally.elapsed_s * count
-    tick = np.clip(position.astype(np.int64), 0, count - 1)
-    latency_sum_s = np.bincount(tick, tally.latency_s, count).astype(np.float64)
-    return Ticks(np.bincount(tick, minlength=count), latency_sum_s)
+class SimulatedCpu(SimulatedServers):
+    """CPU servers with the three knobs request, inter-op and intra-op parallelism.
+
+    Args:
+        hardware: a CPU's hardware profile (see conf/hardware).
+        model: one of the profile's models.
+        grid_minimum: smallest value of each knob; 0 includes the system's own defaults.
+        grid_maximum: largest value of each knob.
+        **settings: see ``SimulatedServers``.
+    """
+
+    def __init__(
+        self,
+        hardware: Mapping[str, Any],
+        model: str,
+        grid_minimum: int = 0,
+        grid_maximum: int = 10,
+        name: str = "sim_cpu",
+        **settings: Any,
+    ) -> None:
+        profile = cpu_profile(hardware, model)
+        if not 0 <= grid_minimum < grid_maximum:
+            raise UsageError(
+                f"system.grid_minimum={grid_minimum}, system.grid_maximum={grid_maximum}, "
+                "expected 0 <= grid_minimum < grid_maximum"
+            )
+        space = cpu_space(grid_maximum, grid_minimum, profile.interference.cores)
+        super().__init__(
+            space=space,
+            speeds=profile.speeds(space),
+            request_s=profile.sequential_s,
+            processor="cpu",
+            name=name,
+            **settings,
+        )
+
+
+class SimulatedGpu(SimulatedServers):
+    """GPU servers with the three batching knobs: batch threads, batch size, batch timeout.
+
+    Args:
+        hardware: a GPU's hardware profile (see conf/hardware).
+        model: one of the profile's models.
+        batch_threads: grid of batches at once; 0 disables batching.
+        batch_size: grid of requests in a full batch; 0 disables batching.
+        batch_timeout_us: grid of times that a batch is held back, in microseconds.
+        **settings: see ``SimulatedServers``.
+    """
+
+    def __init__(
+        self,
+        hardware: Mapping[str, Any],
+        model: str,
+        batch_threads: Sequence[int],
+        batch_size: Sequence[int],
+        batch_timeout_us: Sequence[int],
+        name: str = "sim_gpu",
+        **settings: Any,
+    ) -> None:
+        profile = gpu_profile(hardware, model)
+        for key, values in (
+            ("batch_threads", batch_threads),
+            ("batch_size", batch_size),
+            ("batch_timeout_us", batch_timeout_us),
+        ):
+            if not values or min(values) < 0 or any(isinstance(value, float) for value in values):
+                raise UsageError(f"system.{key}={list(values)}, expected a list of integers >= 0")
+        space = batching_space(batch_threads, batch_size, batch_timeout_us)
+        super().__init__(
+            space=space,
+            speeds=profile.speeds(space),
+            request_s=profile.request_s,
+            processor="gpu",
+            name=name,
+            **settings,
+        )

@@ -34,16 +34,19 @@ class PoissonWorkload(ABC):
         max_load_rps: upper end of the load bins, in requests/s; None, where a subclass allows it, is replaced
             by 2 x its mean (the peak of Wikipedia's traffic is 1.93 x its mean).
         slot_s: length of a slot in seconds.
+        servers: how many servers share the requests; all rates and loads are per server.
         sizes: distribution of the requests' sizes.
     """
 
     name: str = "poisson"
     max_load_rps: float = None  # type: ignore[assignment]  # a float from __post_init__ on
     slot_s: float = 120.0
+    servers: int = 1
     sizes: RequestSizes = field(default_factory=RequestSizes)
 
     def __post_init__(self) -> None:
         checks.positive(max_load_rps=self.max_load_rps, slot_s=self.slot_s)
+        checks.whole("workload.servers", self.servers, least=1)
         check_sizes(self.sizes)
 
     def _default_max_load(self, mean_rps: float) -> None:
@@ -79,11 +82,14 @@ class PoissonWorkload(ABC):
                 piece = next(pieces, Piece(math.inf, piece.rate_rps))
                 rate_rps.append(piece.rate_rps)
             edge_s.append(end_s)
-            checks.slot_fits(np.max(rate_rps) * self.slot_s)
+            checks.slot_fits(np.max(rate_rps) * self.slot_s * self.servers)
             expected = np.concatenate(([0.0], np.cumsum(np.diff(edge_s) * rate_rps)))
-            arrival_s = poisson_arrivals(np.asarray(edge_s), expected, stream(seed, "arrivals", index))
+            load_rps = float(expected[-1]) / self.slot_s
+            arrival_s = poisson_arrivals(
+                np.asarray(edge_s), self.servers * expected, stream(seed, "arrivals", index)
+            )
             size = self.sizes.draw(len(arrival_s), stream(seed, "sizes", index))
-            yield Slot(index, start_s, self.slot_s, arrival_s, size, float(expected[-1]) / self.slot_s)
+            yield Slot(index, start_s, self.slot_s, arrival_s, size, load_rps, self.servers)
 
 
 def poisson_arrivals(

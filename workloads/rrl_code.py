@@ -31,18 +31,21 @@ class RrlCodeSchedule:
 
     Attributes:
         name: as in the result rows.
-        requests_per_slot: number of requests in every slot.
+        requests_per_slot: number of requests in every slot and for each server.
         max_load_rps: upper end of the load bins, in requests/s; the schedule's highest mean is 16.7.
+        servers: how many servers share the requests; all loads are per server.
         sizes: distribution of the requests' sizes.
     """
 
     name: str = "rrl_code_schedule"
     requests_per_slot: int = 201
     max_load_rps: float = 20.0
+    servers: int = 1
     sizes: RequestSizes = field(default_factory=RequestSizes)
 
     def __post_init__(self) -> None:
         checks.whole("workload.requests_per_slot", self.requests_per_slot, least=1)
+        checks.whole("workload.servers", self.servers, least=1)
         checks.positive(max_load_rps=self.max_load_rps)
         check_sizes(self.sizes)
 
@@ -62,12 +65,13 @@ class RrlCodeSchedule:
 
     def _slots(self, seed: int, count: int) -> Iterator[Slot]:
         start_s = 0.0
+        requests = self.requests_per_slot * self.servers
         for index in range(count):
             mean_gap_s = _MEAN_GAP_S[bisect_right(_FIRST_SLOT, index) - 1]
             # A slot starts with its first request and ends one gap after its last.
-            gap_s = stream(seed, "arrivals", index).exponential(mean_gap_s, self.requests_per_slot)
+            gap_s = stream(seed, "arrivals", index).exponential(mean_gap_s / self.servers, requests)
             end_s = start_s + float(gap_s.sum())
             arrival_s = before(start_s + np.concatenate(([0.0], np.cumsum(gap_s[:-1]))), end_s)
-            size = self.sizes.draw(self.requests_per_slot, stream(seed, "sizes", index))
-            yield Slot(index, start_s, end_s - start_s, arrival_s, size, 1 / mean_gap_s)
+            size = self.sizes.draw(requests, stream(seed, "sizes", index))
+            yield Slot(index, start_s, end_s - start_s, arrival_s, size, 1 / mean_gap_s, self.servers)
             start_s = end_s

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from sim.engine import Boundary, SlotTally
 from sim.speeds import Batching, SpeedTable
 
+
 def by_events(scenario: Scenario, boundary: Boundary) -> list[SlotTally]:  # noqa: PLR0912, PLR0915
     """A third engine: a sorted calendar of (time, kind, order), a list for a heap, states recomputed."""
     departure, control, arrival = 0, 1, 2
