@@ -48,7 +48,8 @@ class Pretraining:
 
     Every iteration is an episode of each environment and one step of the network; the mean over the
     environments is the baseline. An episode goes on where the last one ended, so that the loads of whole
-    runs are seen (DeepRM starts each from an empty cluster).
+    runs are seen (DeepRM starts each from an empty cluster). Every slot counts here: an overload in one
+    environment is compared with the same slot in the others.
 
     Args:
         simulate: makes the environments.
