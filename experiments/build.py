@@ -12,6 +12,7 @@ import numpy as np
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from agents.background import BackgroundAgent
 from experiments.check import check_settings
 from experiments.cli import CONF
 from serving.agent import Agent
@@ -20,6 +21,7 @@ from serving.environment import ServingEnv
 from serving.errors import UsageError
 
 _AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those of the workload
+_PRETRAINING_STREAM = 0x_9E7_7A1  # and those of pretraining apart from the run's
 _AGENT_LABELS = ("preset", "settings")  # for the rows; every other key goes to the constructor
 # Settings that change no row: where things are written, how they are shown, and what is cached.
 _NOT_ROWS = ("output_dir", "fresh", "progress", "experiment_name", "hydra")
@@ -127,12 +129,35 @@ def agent_wants(plain: dict[str, Any], name: str) -> bool:
     return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
+def simulator(plain: dict[str, Any]) -> Callable[[int], ServingEnv]:
+    """Makes simulated environments like the run's, for agents that are trained before it.
+
+    An environment is ready for ``reset()``, again and again. Those of the same seed meet the same requests,
+    those of another seed, and the run itself, meet others (of the same rates, where a trace is replayed).
+    On a system that is not simulated the maker raises a UsageError.
+    """
+
+    def simulate(seed: int) -> ServingEnv:
+        target = str(plain["system"]["_target_"])
+        if not target.startswith("sim."):
+            raise UsageError(
+                f"agent={plain['agent'].get('preset')}: pretraining needs a simulator, not {target}"
+            )
+        env = build_env(plain)
+        stream = np.random.SeedSequence([plain["seed"], _PRETRAINING_STREAM, seed])
+        env.reset(seed=int(stream.generate_state(1)[0]))  # later resets without a seed go on from here
+        return env
+
+    return simulate
+
+
 def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], CostTable | None]) -> Agent:
     """The agent, handed by name whatever its constructor asks for of what is on offer.
 
     On offer: ``space``, ``rng``, ``load_levels`` (number of load bins), ``max_load_rps`` (upper end of the
-    bins), ``slo_s`` (latency objective), and for reference agents ``cost_table`` and ``true_load_rps`` (of
-    every slot).
+    bins), ``slo_s`` (latency objective), ``simulate`` (see ``simulator``), and for reference agents
+    ``cost_table`` and ``true_load_rps`` (of every slot). With ``learning=background`` it learns beside
+    serving.
     """
     offered: dict[str, Any] = {
         "space": env.system.space,
@@ -140,6 +165,7 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Cost
         "load_levels": plain["load_bins"],
         "max_load_rps": env.workload.max_load_rps,
         "slo_s": env.objective.slo_s,
+        "simulate": simulator(plain),
     }
     if agent_wants(plain, "true_load_rps"):
         slots = env.workload.slots(plain["seed"], plain["slots"])
@@ -159,4 +185,4 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Cost
         raise UsageError(f"agent={settings['_target_']}: {error}") from None
     # Partial: hydra would turn the records on offer into dictionaries.
     agent: Agent = instantiate(settings, _partial_=True, _convert_="all")(**wanted)
-    return agent
+    return BackgroundAgent(agent) if plain["learning"] == "background" else agent

@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 from serving.errors import UsageError
 
 _LARGEST = 1e12  # beyond it a number is a slip of the keyboard, and arithmetic on it overflows
-_LEAST = {"seed": 0, "slots": 1, "load_bins": 1}
+_LEAST = {"seed": 0, "slots": 1, "load_bins": 1, "drain_backlog": 0}
+_LEARNING = ("background", "inline")
 _MOST = {"load_bins": 10_000, "slots": 10_000_000}
 _TEXT_OR_NULL = ("workload.trace", "hardware.file")
 
@@ -94,6 +95,10 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
             raise UsageError(f"{key}={plain[key]}, expected an integer of at most {most}")
     if plain["slot_s"] <= 0:
         raise UsageError(f"slot_s={plain['slot_s']}, expected a number > 0 (seconds)")
+    if plain["learning"] not in _LEARNING:
+        raise UsageError(f"learning={plain['learning']}, choose from {list(_LEARNING)}")
+    if not isinstance(plain["drain_rule"], bool | None):
+        raise UsageError(f"drain_rule={plain['drain_rule']}, expected true, false or null")
     name = plain["experiment_name"]
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"experiment_name={name}, expected letters, digits, '_', '-' and '.'")

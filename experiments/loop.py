@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.drain import Drained, never_drained
 from serving.agent import Agent
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
@@ -62,8 +63,12 @@ def run_loop(
     table: CostTable | None = None,
     keep_estimates: bool = False,
     progress: Callable[[], object] = lambda: None,
+    drained: Drained = never_drained,
 ) -> RunRecord:
-    """Run one episode: act, serve, learn, record; ``progress`` is called after every slot."""
+    """Run one episode: act, serve, learn, record; ``progress`` is called after every slot.
+
+    Slots that are ``drained`` are not learned from, and flagged.
+    """
     record = RunRecord()
     space = env.system.space
     _, info = env.reset(seed=seed)
@@ -75,14 +80,16 @@ def run_loop(
         acted = perf_counter()
         _, _, _, truncated, info = env.step(space.index(configuration))
         served = perf_counter()
-        if info["cost"] is not None:
+        skipped = drained(info["measurement"])
+        if info["cost"] is not None and not skipped:
             agent.learn(observation, configuration, info["cost"], info["observation"])
         learned = perf_counter()
         record.rows.append(
             _load_columns(info["slot"], info["measurement"])
             | dict(zip(space.names, configuration, strict=True))
             | {name: getattr(info["measurement"], name) for name in _MEASURED}
-            | {"cost": info["cost"], **_truth(table, info["slot"], space.index(configuration)), "flags": ""}
+            | {"cost": info["cost"], **_truth(table, info["slot"], space.index(configuration))}
+            | {"flags": "drained" if skipped else ""}
         )
         record.timings.append(
             {

@@ -22,6 +22,7 @@ from experiments.build import (
     workload_label,
 )
 from experiments.cli import hydra_program
+from experiments.drain import build_drain_rule
 from experiments.loop import RunRecord, run_loop
 from experiments.records import RunFolder, content_hash, git_state, is_finished, read_manifest
 from serving.cost_table import CostTable
@@ -53,7 +54,8 @@ def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -
     label = f"{plain['agent'].get('preset')} {workload_label(plain)} seed={plain['seed']}"
     with RunFolder(folder, manifest) as run_folder:
         with tqdm(total=plain["slots"], desc=label, unit="slot", disable=not plain["progress"]) as bar:
-            record = run_loop(env, agent, plain["seed"], table, plain["estimates"], bar.update)
+            drained = build_drain_rule(plain)
+            record = run_loop(env, agent, plain["seed"], table, plain["estimates"], bar.update, drained)
         env.close()
         _write(run_folder, record, _labels(plain, env, run_id), table)
         run_folder.finish()

@@ -1,0 +1,162 @@
+"""What a run lets its agent learn from, when, and with what preparation."""
+
+import numpy as np
+import pytest
+
+from experiments.build import build_agent, build_env, row_settings, simulator
+from experiments.drain import DrainRule, build_drain_rule
+from experiments.loop import run_loop
+from experiments.records import content_hash
+from experiments.settings import compose_settings
+from serving.errors import UsageError
+
+SMALL = ["system.grid_minimum=1", "system.grid_maximum=3", "truth=false", "progress=false", "slot_s=20"]
+
+
+def settings(*overrides):
+    return compose_settings([*SMALL, "slots=40", *overrides])
+
+
+def run(plain, wrap=lambda agent: agent):
+    env = build_env(plain)
+    agent = wrap(build_agent(plain, env, lambda: None))
+    return run_loop(env, agent, plain["seed"], drained=build_drain_rule(plain)).rows
+
+
+def run_id(plain):
+    return content_hash(row_settings(plain, build_env(plain)))
+
+
+class Listening:
+    """Notes the slots that its agent learns from."""
+
+    def __init__(self, agent):
+        self.agent, self.learned = agent, []
+
+    def act(self, observation):
+        return self.agent.act(observation)
+
+    def learn(self, observation, *rest):
+        self.learned.append(observation.slot)
+        self.agent.learn(observation, *rest)
+
+
+class OneSlotLate(Listening):
+    waiting = None
+
+    def act(self, observation):
+        configuration = self.agent.act(observation)
+        if self.waiting is not None:
+            self.agent.learn(*self.waiting)
+        return configuration
+
+    def learn(self, *slot):
+        self.waiting = slot
+
+
+DEEPRM = ["agent=deeprm", "agent.episodes=2", "agent.episode_slots=3", "agent.learning_rate=0.03"]
+
+
+@pytest.mark.parametrize("agent", [["agent=rrl"], DEEPRM])
+def test_background_is_learning_one_slot_late(agent):
+    background = run(settings(*agent, "learning=background"))
+    assert background == run(settings(*agent), OneSlotLate)
+    assert background != run(settings(*agent))
+
+
+def test_what_is_learned_and_when_is_part_of_the_run_id():
+    changes = ([], ["learning=background"], ["drain_rule=true"], ["drain_backlog=9"])
+    assert len({run_id(settings(*change)) for change in changes}) == 4
+
+
+def overloaded(*overrides):
+    """A load that only the better configurations can keep up with."""
+    return settings(
+        "agent=random", "workload=constant", "workload.mean_rps=8", "system.boundary=carry", *overrides
+    )
+
+
+def test_slots_that_drain_a_backlog_are_flagged_and_not_learned_from():
+    heard = []
+    plain = overloaded("drain_backlog=20")
+
+    def listen(agent):
+        heard.append(Listening(agent))
+        return heard[0]
+
+    rows = run(plain, listen)
+    expected = [row["backlog_start"] > 20 and row["backlog_end"] < row["backlog_start"] for row in rows]
+    assert 0 < sum(expected) < len(rows)
+    assert [row["flags"] for row in rows] == ["drained" if one else "" for one in expected]
+    assert heard[0].learned == [row["slot"] for row, one in zip(rows, expected, strict=True) if not one]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "on"),
+    [
+        (["system.boundary=carry"], True),
+        (["system.boundary=bounded"], False),
+        (["system.boundary=carry", "drain_rule=false"], False),
+        (["system.boundary=bounded", "drain_rule=true"], True),
+    ],
+)
+def test_the_drain_rule_is_on_by_default_where_queues_are_carried_over(overrides, on):
+    assert isinstance(build_drain_rule(settings(*overrides)), DrainRule) is on
+
+
+def loads(env, slots=5):
+    """Arrivals of the run that the next reset starts."""
+    env.reset()
+    return [env.step(0)[4]["measurement"].arrivals for _ in range(slots)]
+
+
+def test_simulated_runs_share_requests_with_each_other_and_not_with_the_run():
+    plain = settings()
+    simulate = simulator(plain)
+    one, same, other = simulate(0), simulate(0), simulate(1)
+    first, second = loads(one), loads(one)
+    assert [loads(same), loads(same)] == [first, second]
+    assert first != second
+    assert loads(other) != first
+    env = build_env(plain)
+    env.reset(seed=plain["seed"])
+    own = [env.step(0)[4]["measurement"].arrivals for _ in range(5)]
+    assert own not in (first, second)
+
+
+def test_pretraining_needs_a_simulator():
+    plain = settings("agent=deeprm_pretrained")
+    env = build_env(plain)
+    plain["system"]["_target_"] = "testbed.system.Server"
+    with pytest.raises(UsageError, match="deeprm_pretrained: pretraining needs a simulator, not testbed"):
+        build_agent(plain, env, lambda: None)
+
+
+PRETRAINED = [
+    *("agent=deeprm_pretrained", "agent.pretrain_episodes=4", "agent.pretrain_episode_slots=10"),
+    *("workload=constant", "workload.mean_rps=6", "slot_s=10", "agent.learning_rate=0.01"),
+]
+
+
+def test_pretraining_saves_what_learning_online_costs():
+    def costs(*overrides):
+        batches = ["agent.episodes=2", "agent.episode_slots=5"]
+        return [row["cost"] for row in run(settings(*PRETRAINED, *batches, *overrides))]
+
+    online = costs("agent.pretrain_iterations=0")
+    tuned = costs("agent.pretrain_iterations=20")
+    frozen = costs("agent.pretrain_iterations=20", "agent.frozen=true")
+    assert max(np.mean(tuned), np.mean(frozen)) < 0.5 * np.mean(online)
+    assert tuned[:10] == frozen[:10]  # until the first batch is complete
+    assert tuned[10:] != frozen[10:]
+
+
+@pytest.mark.parametrize("head", ["factorised", "increment"])
+def test_pretraining_is_deterministic_across_the_ends_of_runs(head):
+    plain = settings(*PRETRAINED, "slots=7", "agent.pretrain_iterations=4", f"agent.head={head}")
+    assert run(plain) == run(plain)
+
+
+def test_a_run_of_one_slot_cannot_be_pretrained():
+    with pytest.raises(UsageError, match="slots=1, expected an integer >= 2"):
+        run(settings(*PRETRAINED, "slots=1"))
