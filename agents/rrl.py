@@ -111,7 +111,7 @@ class RRLAgent:
         self.start = None if start is None else space.index(start)
         self._experienced = False
         self._state = 0
-        self._entropy = float(np.log(space.size))
+        self._probabilities: NDArray[np.float64] = np.full(space.size, 1.0 / space.size)
         self._step = float("nan")
 
     def state(self, observation: Observation) -> int:
@@ -128,7 +128,7 @@ class RRLAgent:
         """Draw a configuration from the policy at the observed load."""
         self._state = self.state(observation)
         probabilities = self.probabilities(self._state)
-        self._entropy = entropy(probabilities)
+        self._probabilities = probabilities
         index = draw(probabilities, self.rng.random())
         if self.start is not None and not self._experienced:
             index = self.start
@@ -169,7 +169,7 @@ class RRLAgent:
             "implied_latency": q - self.gamma * q.min(),
             "gamma": self.gamma,
             "radius": self.radius,
-            "entropy": self._entropy,
+            "entropy": entropy(self._probabilities),
             "alpha": self._step,
             "visited": float((self.table.updates[self._state] > 0).mean()),
         }
@@ -182,7 +182,7 @@ class RRLAgent:
             "rng": self.rng.bit_generator.state,
             "radius": self.radius,
             "experienced": self._experienced,
-            "last": (self._state, self._entropy, self._step),
+            "last": (self._state, self._probabilities, self._step),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -192,4 +192,4 @@ class RRLAgent:
         self.rng.bit_generator.state = state["rng"]
         self.radius = float(state["radius"])
         self._experienced = bool(state["experienced"])
-        self._state, self._entropy, self._step = state["last"]
+        self._state, self._probabilities, self._step = state["last"]

@@ -22,8 +22,9 @@ class Ticks(Record):
     @property
     def mean_latency_s(self) -> NDArray[np.float64]:
         """Mean latency per tick in seconds, NaN where nothing completed."""
-        with np.errstate(invalid="ignore"):
-            return self.latency_sum_s / np.where(self.completions > 0, self.completions, np.nan)
+        means = np.full(len(self.completions), np.nan)
+        np.divide(self.latency_sum_s, self.completions, out=means, where=self.completions > 0)
+        return means
 
 
 @dataclass(frozen=True, eq=False)

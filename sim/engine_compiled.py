@@ -127,7 +127,7 @@ class CompiledServer(Server):
         if tail + arrivals > len(self.queue[0]):
             first = self.in_service[1][begin:end]
             oldest = int(first.min(initial=head))
-            room = tail - oldest + 2 * arrivals
+            room = 2 * (tail - oldest + arrivals)
             self.queue = tuple(_moved(column[oldest:tail], room) for column in self.queue)  # type: ignore[assignment]
             first -= oldest
             self.place[kernel.HEAD], self.place[kernel.TAIL] = head - oldest, tail - oldest

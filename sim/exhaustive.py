@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
+from statistics import fmean
 from typing import Protocol
 
 import numpy as np
@@ -97,22 +99,30 @@ def _cell(
     system.reset(_SEED)
     batch_means: list[float] = []
     all_measured: list[SlotMeasurement] = []
-    error = np.inf
+    mean, error = np.nan, np.inf
     for first in range(0, len(slots), precision.batch_slots):
         measured = [
             system.serve(configuration, slot) for slot in slots[first : first + precision.batch_slots]
         ]
         if first == 0:  # warm-up
             continue
-        batch_means.append(float(np.mean([c for m in measured if (c := objective(m)) is not None])))
         all_measured += measured
+        costs = [cost for one in measured if (cost := objective(one)) is not None]
+        if costs:
+            batch_means.append(fmean(costs))
         if len(batch_means) >= precision.least_batches:
-            error = float(np.std(batch_means, ddof=1) / np.sqrt(len(batch_means)))
-            if error <= precision.relative_error * np.mean(batch_means):
+            mean, error = _mean_and_error(batch_means)
+            if error <= precision.relative_error * mean:
                 break
-    mean = float(np.mean(batch_means))
-    capped = error > precision.relative_error * mean
+    capped = not error <= precision.relative_error * mean
     return mean, error, capped, *_other_outcomes(all_measured)
+
+
+def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and its standard error."""
+    mean = fmean(values)
+    squares = sum((value - mean) ** 2 for value in values)
+    return mean, sqrt(squares / (len(values) - 1) / len(values))
 
 
 def _other_outcomes(measured: Sequence[SlotMeasurement]) -> tuple[float, float, float]:
@@ -121,8 +131,8 @@ def _other_outcomes(measured: Sequence[SlotMeasurement]) -> tuple[float, float, 
     mean_s = sum(m.latency_sum_s for m in measured) / completions if completions else np.nan
     p95_s = [m.p95_latency_s for m in measured if m.p95_latency_s is not None]
     busy = [m.gpu_utilisation if m.gpu_utilisation is not None else m.cpu_utilisation for m in measured]
-    utilisation = np.mean([share or 0.0 for share in busy])
-    return mean_s, float(np.mean(p95_s)) if p95_s else np.nan, float(utilisation)
+    utilisation = fmean(share or 0.0 for share in busy)
+    return mean_s, fmean(p95_s) if p95_s else np.nan, utilisation
 
 
 def tabulate(sweeps: Sequence[Sweep]) -> CostTable:

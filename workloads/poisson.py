@@ -88,7 +88,7 @@ class PoissonWorkload(ABC):
             arrival_s = poisson_arrivals(
                 np.asarray(edge_s), self.servers * expected, stream(seed, "arrivals", index)
             )
-            size = self.sizes.draw(len(arrival_s), stream(seed, "sizes", index))
+            size = self.sizes.of_slot(seed, index, len(arrival_s))
             yield Slot(index, start_s, self.slot_s, arrival_s, size, load_rps, self.servers)
 
 

@@ -72,6 +72,6 @@ class RrlCodeSchedule:
             gap_s = stream(seed, "arrivals", index).exponential(mean_gap_s / self.servers, requests)
             end_s = start_s + float(gap_s.sum())
             arrival_s = before(start_s + np.concatenate(([0.0], np.cumsum(gap_s[:-1]))), end_s)
-            size = self.sizes.draw(requests, stream(seed, "sizes", index))
+            size = self.sizes.of_slot(seed, index, requests)
             yield Slot(index, start_s, end_s - start_s, arrival_s, size, 1 / mean_gap_s, self.servers)
             start_s = end_s

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads import checks
+from workloads.streams import stream
 
 UTTERANCE_CV = 0.70
 """Coefficient of variation of utterance lengths: 5.2 s / 7.4 s over the 2620 utterances of LibriSpeech
@@ -32,6 +33,12 @@ class RequestSizes:
     def __post_init__(self) -> None:
         checks.one_of("sizes.distribution", self.distribution, ("constant", "exponential", "lognormal"))
         checks.positive(**{"sizes.cv": self.cv})
+
+    def of_slot(self, seed: int, slot: int, count: int) -> NDArray[np.float64]:
+        """Sizes of the requests of one slot, from a stream of their own; shape (count,)."""
+        if self.distribution == "constant":
+            return np.ones(count)
+        return self.draw(count, stream(seed, "sizes", slot))
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Independent sizes, shape (count,)."""

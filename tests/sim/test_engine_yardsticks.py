@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from experiments import bench
+from experiments.yardsticks.c_kernel import compile_kernel
 from experiments.yardsticks.ciw_queue import serve_ciw
 from experiments.yardsticks.naive import serve_naive
 from experiments.yardsticks.plain import serve_plain
@@ -54,6 +55,19 @@ def test_a_process_per_request_agrees(
     np.testing.assert_allclose(latency_s, expected_s, rtol=0, atol=1e-9)
     assert rejections == sum(tally.rejections for tally in tallies)
     assert (rejections > 0) == (load_rps == 25.0)
+
+
+def test_c_agrees_to_the_last_bit() -> None:
+    serve_c = compile_kernel()
+    if serve_c is None:
+        pytest.skip("no C compiler")
+    for load_rps in (6.0, 25.0):
+        load = load_of(4, 30.0, load_rps)
+        engine = make_engine("compiled", load.speeds, "bounded", 10)
+        tallies = [engine.serve(0, *request) for request in zip(load.slots, load.demands_s, strict=True)]
+        latencies_s = serve_c(load.speeds, load.slots, load.demands_s, 10)
+        for latency_s, tally in zip(latencies_s, tallies, strict=True):
+            assert latency_s.tolist() == tally.latency_s.tolist()
 
 
 @pytest.mark.parametrize("name", ["simpy", "compiled"])
