@@ -1,4 +1,4 @@
-"""CAPES: a deep Q-network that moves one knob by one step at a time (Li et al., SC'17; baseline of the paper)."""
+"""CAPES: a deep Q-network that moves one knob at a time (Li et al., SC'17), the paper's baseline."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class CapesAgent:
         if slot not in self._seen:
             self._seen[slot] = self.window.add(observation, configuration)
             for memory in (self._seen, self._made):
-                for old in [one for one in memory if one < slot - _REMEMBERED]:
+                for old in [one for one in memory if not slot - _REMEMBERED <= one <= slot]:
                     del memory[old]
         return self._seen[slot]
 
@@ -185,8 +185,8 @@ class CapesAgent:
         """What the agent believes.
 
         Keys: ``move_values`` (expected discounted reward of every move where the network was last asked,
-        shape (2K + 1,), NaN before), ``epsilon`` of the next move, ``loss`` (mean squared TD error of the last
-        training, NaN before), ``replay`` (transitions kept), ``cost_reference``.
+        shape (2K + 1,), NaN before), ``epsilon`` of the next move, ``loss`` (mean squared TD error of
+        the last training, NaN before), ``replay`` (transitions kept), ``cost_reference``.
         """
         unknown = np.full(self.moves.count, np.nan, dtype=np.float32)
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,9 +16,11 @@ _Weights = list[NDArray[np.float32]]
 
 
 class Optimizer(Protocol):
-    """One gradient step of one variable; ``slots`` are the start values of its two running averages."""
+    """One gradient step of one variable."""
 
-    slots: tuple[float, float]
+    @property
+    def slots(self) -> tuple[float, float]:
+        """Start values of the two running averages that belong to every weight."""
 
     def apply(self, weight: Any, slots: list[Any], gradient: Any, step: Any) -> None:
         """Add the operation to the graph; ``step`` counts from 1."""
@@ -198,7 +201,7 @@ class QNetwork:
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of both networks' weights, of the optimizer's averages, and the number of steps."""
-        return {name: [np.array(one) for one in group] for name, group in self._variables.items()}
+        return {name: [one.numpy().copy() for one in group] for name, group in self._variables.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from saved weights."""
@@ -210,7 +213,7 @@ class QNetwork:
 def _first_weights(sizes: tuple[int, ...], rng: np.random.Generator) -> _Weights:
     """Weight and bias of every layer, in turn."""
     weights: _Weights = []
-    for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+    for fan_in, fan_out in pairwise(sizes):
         bound = fan_in**-0.5
         weights.append(rng.uniform(-bound, bound, (fan_in, fan_out)).astype(np.float32))
         weights.append(np.zeros(fan_out, dtype=np.float32))
