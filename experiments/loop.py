@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.logger import Logger, scalars
 from serving.agent import Agent
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
@@ -61,6 +62,7 @@ def run_loop(
     seed: int,
     table: CostTable | None = None,
     keep_estimates: bool = False,
+    logger: Logger | None = None,
     progress: Callable[[], object] = lambda: None,
 ) -> RunRecord:
     """Run one episode: act, serve, learn, record; ``progress`` is called after every slot."""
@@ -97,6 +99,12 @@ def run_loop(
             beliefs = agent.diagnostics()
             record.estimates.append(np.array(beliefs["q"], dtype=np.float64))
             record.discount = float(beliefs.get("gamma", 0.0))
+        if logger is not None:
+            values = scalars(getattr(agent, "diagnostics", dict)())
+            values |= {"act_s": acted - started, "learn_s": learned - served}
+            if info["cost"] is not None:
+                values["cost"] = info["cost"]
+            logger.log(info["slot"].index, values)
         observation = info["observation"]
         progress()
     return record

@@ -22,6 +22,7 @@ from experiments.build import (
     workload_label,
 )
 from experiments.cli import hydra_program
+from experiments.logger import is_logged, make_logger, require_tensorboard
 from experiments.loop import RunRecord, run_loop
 from experiments.records import RunFolder, content_hash, git_state, is_finished, read_manifest
 from serving.cost_table import CostTable
@@ -35,7 +36,7 @@ def main(config: DictConfig) -> None:
     env = build_env(plain)
     run_id = content_hash(row_settings(plain, env))
     folder = Path(plain["output_dir"]) / plain["experiment_name"] / run_id
-    if plain["fresh"] or not is_finished(folder):
+    if plain["fresh"] or not is_finished(folder) or not is_logged(plain["logger"], folder):
         execute(plain, env, run_id, folder)
     else:
         _warn_if_other_code(folder)
@@ -44,6 +45,8 @@ def main(config: DictConfig) -> None:
 
 def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -> None:
     """Run the loop and write the records."""
+    if plain["logger"] == "tensorboard":
+        require_tensorboard()
     truth = cache(lambda: _truth(plain))
     agent = build_agent(plain, env, truth)  # before the table: a mistake should not cost minutes
     if plain["estimates"] and "q" not in getattr(agent, "diagnostics", dict)():
@@ -53,8 +56,11 @@ def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -
     label = f"{plain['agent'].get('preset')} {workload_label(plain)} seed={plain['seed']}"
     with RunFolder(folder, manifest) as run_folder:
         with tqdm(total=plain["slots"], desc=label, unit="slot", disable=not plain["progress"]) as bar:
-            record = run_loop(env, agent, plain["seed"], table, plain["estimates"], bar.update)
+            logger = make_logger(plain["logger"], run_folder.partial)
+            record = run_loop(env, agent, plain["seed"], table, plain["estimates"], logger, bar.update)
         env.close()
+        if logger is not None:
+            logger.close()
         _write(run_folder, record, _labels(plain, env, run_id), table)
         run_folder.finish()
 
