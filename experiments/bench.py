@@ -4,8 +4,9 @@
 
 Without it, the simulator: ``requests_per_s`` is per second of this process's CPU time, the best of some
 rounds; the rounds of all benchmarks are interleaved, so that a busy machine slows them alike. All serve the
-same requests (except ``ciw_mmc``: first come, first served at constant speed, without a limit). ``sim_compiled`` hands mean,
-p95 and histogram of every slot to Python as a run does, ``sim_compiled_arrays`` the raw latencies.
+same requests (except ``ciw_mmc``: first come, first served at constant speed, without a limit).
+``sim_compiled`` hands mean, p95 and histogram of every slot to Python as a run does,
+``sim_compiled_arrays`` the raw latencies.
 """
 
 from __future__ import annotations

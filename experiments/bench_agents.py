@@ -1,11 +1,11 @@
 """Speed of the agents: CPU time of a run of 1000 decisions, one JSON object per preset of conf/agent.
 
 Each agent plays workload=wiki on the simulated CPU server without the exhaustive table. Times are CPU times
-of this process. ``cpu_s_per_1000_decisions`` is that of the whole run, simulator included, from before the agent is
-built; ``act_ms`` and ``learn_ms`` are the mean times of deciding and learning per slot. Another agent of the
-same preset plays some slots first, so that imports and compiled code are not counted; tracing of an agent's own
-TensorFlow graphs is. Agents that need the exhaustive table are left out unless it is cached
-(``python -m experiments.truth``); ``custom`` is nobody.
+of this process. ``cpu_s_per_1000_decisions`` is that of the whole run, simulator included, from before the
+agent is built; ``act_ms`` and ``learn_ms`` are the mean times of deciding and learning per slot. Another
+agent of the same preset plays some slots first, so that imports and compiled code are not counted; tracing
+of an agent's own TensorFlow graphs is. Agents that need the exhaustive table are left out unless it is
+cached (``python -m experiments.truth``); ``custom`` is nobody.
 """
 
 from __future__ import annotations

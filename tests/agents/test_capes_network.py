@@ -110,8 +110,8 @@ def test_the_graph_is_traced_once_however_often_it_trains():
     for seed in range(5):
         network.train(*minibatches(seed), then)
         network.values(then)
-    assert network._train.experimental_get_tracing_count() == 1
-    assert network._values.experimental_get_tracing_count() == 1
+    assert network._training.experimental_get_tracing_count() == 1
+    assert network._valuing.experimental_get_tracing_count() == 1
     assert network.state_dict()["step"][0] == 5 * STEPS
 
 
