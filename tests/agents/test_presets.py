@@ -80,8 +80,8 @@ def test_learns_to_within_a_fifth_of_the_best_where_neighbours_cost_about_the_sa
 
 @pytest.mark.slow
 def test_capes_learns_within_300_slots_when_it_explores_for_half_of_them():
-    # As shipped it still explores for 500 actions. These values were picked on this very surface: they show
-    # that it learns, not how well.
+    # As shipped 9 of 10 seeds get there too, narrowly (1.07 to 1.20): epsilon is still about a half then.
+    # The values here were picked on this very surface: they show that it learns, not how well.
     faster = {"anneal_actions": 150, "learning_rate": 1e-3, "gamma": 0.8, "soft_update": 0.05}
     assert sum(ratio <= 1.2 for ratio in last_ratios("capes", 0.5, **faster)) >= 9
 
