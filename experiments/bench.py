@@ -1,9 +1,12 @@
-"""Speed of the simulator: ``python -m experiments.bench`` prints one JSON object a line.
+"""Speed: ``python -m experiments.bench`` prints one JSON object a line.
 
-``requests_per_s`` is per second of this process's CPU time, the best of some rounds; the rounds of all
-benchmarks are interleaved, so that a busy machine slows them alike. All serve the same requests (except
-``ciw_mmc``: first come, first served at constant speed, without a limit). ``sim_compiled`` hands mean, p95
-and histogram of every slot to Python as a run does, ``sim_compiled_arrays`` the raw latencies.
+``agents=all`` (or ``agents=rrl,capes``) measures the agents instead: see ``experiments.bench_agents``.
+
+Without it, the simulator: ``requests_per_s`` is per second of this process's CPU time, the best of some
+rounds; the rounds of all benchmarks are interleaved, so that a busy machine slows them alike. All serve the
+same requests (except ``ciw_mmc``: first come, first served at constant speed, without a limit).
+``sim_compiled`` hands mean, p95 and histogram of every slot to Python as a run does,
+``sim_compiled_arrays`` the raw latencies.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from experiments import bench_agents
 from experiments.arguments import parse
 from experiments.yardsticks.ciw_queue import serve_ciw
 from experiments.yardsticks.naive import serve_naive
@@ -147,7 +151,9 @@ def measure(benchmarks: list[Benchmark], load: Load, rounds: int) -> dict[str, f
 
 def main(arguments: list[str], slots: int = 400, rounds: int = 15) -> int:
     """Run all benchmarks; the exit code. Fewer slots and rounds make a quick, worse measurement."""
-    parse(arguments, {}, __doc__ or "")
+    agents = parse(arguments, {"agents": "none"}, __doc__ or "")["agents"]
+    if agents != "none":
+        return bench_agents.main(agents)
     load = standard_load(slots)
     rates = measure(_benchmarks(load.speeds), load, rounds)
     for name, rate in rates.items():

@@ -24,7 +24,7 @@ _AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those o
 _PRETRAINING_STREAM = 0x_9E7_7A1  # and those of pretraining apart from the run's
 _AGENT_LABELS = ("preset", "settings")  # for the rows; every other key goes to the constructor
 # Settings that change no row: where things are written, how they are shown, and what is cached.
-_NOT_ROWS = ("output_dir", "fresh", "progress", "experiment_name", "hydra")
+_NOT_ROWS = ("output_dir", "fresh", "progress", "logger", "experiment_name", "hydra")
 
 
 def resolve(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from experiments.logger import LOGGERS
 from serving.errors import UsageError
 
 _LARGEST = 1e12  # beyond it a number is a slip of the keyboard, and arithmetic on it overflows
@@ -99,6 +100,8 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
         raise UsageError(f"learning={plain['learning']}, choose from {list(_LEARNING)}")
     if not isinstance(plain["drain_rule"], bool | None):
         raise UsageError(f"drain_rule={plain['drain_rule']}, expected true, false or null")
+    if plain["logger"] not in (None, *LOGGERS):
+        raise UsageError(f"logger={plain['logger']}, choose from {['null', *LOGGERS]}")
     name = plain["experiment_name"]
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"experiment_name={name}, expected letters, digits, '_', '-' and '.'")

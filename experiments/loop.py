@@ -1,9 +1,9 @@
-"""The one loop: agent, environment, rows."""
+"""The one loop: agent, environment, one record a slot."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -37,23 +37,21 @@ _MEASURED = (
 )
 
 
-@dataclass
-class RunRecord:
-    """What a run leaves: one entry per slot in each list.
+@dataclass(frozen=True)
+class SlotRecord:
+    """What one slot leaves.
 
     Attributes:
-        rows: deterministic columns, in the order of results/README.md.
-        timings: wall-clock seconds of deciding, learning and serving.
-        histograms: latency counts per bin, each of shape (serving.histogram.BIN_COUNT,).
-        estimates: the agent's Q values of the current load after the slot, where asked for.
-        discount: the agent's gamma, which Q values contain; 0 unless it says otherwise.
+        row: deterministic columns, in the order of results/README.md.
+        timing: wall-clock seconds of deciding, learning and serving.
+        histogram: latency counts per bin, shape (serving.histogram.BIN_COUNT,).
+        latency_s: raw latencies in order of completion, where the system was asked to keep them.
     """
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    timings: list[dict[str, float]] = field(default_factory=list)
-    histograms: list[NDArray[np.int64]] = field(default_factory=list)
-    estimates: list[NDArray[np.float64]] = field(default_factory=list)
-    discount: float = 0.0
+    row: dict[str, Any]
+    timing: dict[str, float]
+    histogram: NDArray[np.int64]
+    latency_s: NDArray[np.float64] | None
 
 
 def run_loop(
@@ -61,15 +59,13 @@ def run_loop(
     agent: Agent,
     seed: int,
     table: CostTable | None = None,
-    keep_estimates: bool = False,
-    progress: Callable[[], object] = lambda: None,
     drained: Drained = never_drained,
-) -> RunRecord:
-    """Run one episode: act, serve, learn, record; ``progress`` is called after every slot.
+) -> Iterator[SlotRecord]:
+    """Run one episode: act, serve, learn, record.
 
-    Slots that are ``drained`` are not learned from, and flagged.
+    Slots that are ``drained`` are not learned from, and flagged. When a record is handed out, the agent has
+    learned from its slot.
     """
-    record = RunRecord()
     space = env.system.space
     _, info = env.reset(seed=seed)
     observation: Observation = info["observation"]
@@ -80,33 +76,26 @@ def run_loop(
         acted = perf_counter()
         _, _, _, truncated, info = env.step(space.index(configuration))
         served = perf_counter()
-        skipped = drained(info["measurement"])
-        if info["cost"] is not None and not skipped:
-            agent.learn(observation, configuration, info["cost"], info["observation"])
+        slot, measurement, cost = info["slot"], info["measurement"], info["cost"]
+        skipped = drained(measurement)
+        if cost is not None and not skipped:
+            agent.learn(observation, configuration, cost, info["observation"])
         learned = perf_counter()
-        record.rows.append(
-            _load_columns(info["slot"], info["measurement"])
+        row = (
+            _load_columns(slot, measurement)
             | dict(zip(space.names, configuration, strict=True))
-            | {name: getattr(info["measurement"], name) for name in _MEASURED}
-            | {"cost": info["cost"], **_truth(table, info["slot"], space.index(configuration))}
+            | {name: getattr(measurement, name) for name in _MEASURED}
+            | {"cost": cost, **_truth(table, slot, space.index(configuration))}
             | {"flags": "drained" if skipped else ""}
         )
-        record.timings.append(
-            {
-                "slot": info["slot"].index,
-                "agent_act_s": acted - started,
-                "agent_learn_s": learned - served,
-                "system_s": served - acted,
-            }
-        )
-        record.histograms.append(info["measurement"].histogram)
-        if keep_estimates:
-            beliefs = agent.diagnostics()
-            record.estimates.append(np.array(beliefs["q"], dtype=np.float64))
-            record.discount = float(beliefs.get("gamma", 0.0))
+        timing = {
+            "slot": slot.index,
+            "agent_act_s": acted - started,
+            "agent_learn_s": learned - served,
+            "system_s": served - acted,
+        }
+        yield SlotRecord(row, timing, measurement.histogram, measurement.latency_s)
         observation = info["observation"]
-        progress()
-    return record
 
 
 def _load_columns(slot: Slot, measurement: SlotMeasurement) -> dict[str, float]:

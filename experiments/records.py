@@ -91,7 +91,12 @@ def _digest(path: Path) -> str | None:
 
 
 class RunFolder:
-    """Writes one run into a folder of its own and moves it into place when everything is there."""
+    """Writes one run into a folder of its own and moves it into place when everything is there.
+
+    Attributes:
+        target: where it ends up.
+        partial: where it is written; any file in there moves along.
+    """
 
     def __init__(self, target: Path, manifest: Mapping[str, Any]) -> None:
         self.target = target
@@ -101,14 +106,14 @@ class RunFolder:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"output_dir: {error.filename}: {error.strerror}, expected a folder") from None
-        self._partial = Path(mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        self.partial = Path(mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
 
     def __enter__(self) -> RunFolder:
         return self
 
     def write(self, name: str, table: pd.DataFrame) -> None:
         """Add ``<name>.parquet``."""
-        table.to_parquet(self._partial / f"{name}.parquet", index=False)
+        table.to_parquet(self.partial / f"{name}.parquet", index=False)
 
     def finish(self) -> None:
         """Write the manifest and put the folder in its place, replacing what was there."""
@@ -121,12 +126,12 @@ class RunFolder:
             "machine": machine(),
             "start": self._started.isoformat(),
             "end": datetime.now(UTC).isoformat(),
-            "files": {path.name: _digest(path) for path in sorted(self._partial.iterdir())},
+            "files": {path.name: _digest(path) for path in sorted(self.partial.iterdir())},
         }
-        (self._partial / "manifest.json").write_text(json.dumps(manifest, indent=1, default=str) + "\n")
-        self._partial.chmod(0o755)
+        (self.partial / "manifest.json").write_text(json.dumps(manifest, indent=1, default=str) + "\n")
+        self.partial.chmod(0o755)
         shutil.rmtree(self.target, ignore_errors=True)
-        self._partial.rename(self.target)
+        self.partial.rename(self.target)
 
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._partial, ignore_errors=True)
+        shutil.rmtree(self.partial, ignore_errors=True)

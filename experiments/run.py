@@ -6,10 +6,12 @@ The last line on stdout is the run's folder.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from tqdm import tqdm
@@ -23,8 +25,10 @@ from experiments.build import (
 )
 from experiments.cli import hydra_program
 from experiments.drain import build_drain_rule
-from experiments.loop import RunRecord, run_loop
+from experiments.logger import is_logged, make_logger, require_tensorboard, scalars
+from experiments.loop import SlotRecord, run_loop
 from experiments.records import RunFolder, content_hash, git_state, is_finished, read_manifest
+from serving.agent import Agent
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
 from serving.errors import UsageError
@@ -36,7 +40,7 @@ def main(config: DictConfig) -> None:
     env = build_env(plain)
     run_id = content_hash(row_settings(plain, env))
     folder = Path(plain["output_dir"]) / plain["experiment_name"] / run_id
-    if plain["fresh"] or not is_finished(folder):
+    if plain["fresh"] or not is_finished(folder) or not is_logged(plain["logger"], folder):
         execute(plain, env, run_id, folder)
     else:
         _warn_if_other_code(folder)
@@ -45,6 +49,8 @@ def main(config: DictConfig) -> None:
 
 def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -> None:
     """Run the loop and write the records."""
+    if plain["logger"] == "tensorboard":
+        require_tensorboard()
     truth = cache(lambda: _truth(plain))
     agent = build_agent(plain, env, truth)  # before the table: a mistake should not cost minutes
     if plain["estimates"] and "q" not in getattr(agent, "diagnostics", dict)():
@@ -54,11 +60,48 @@ def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -
     label = f"{plain['agent'].get('preset')} {workload_label(plain)} seed={plain['seed']}"
     with RunFolder(folder, manifest) as run_folder:
         with tqdm(total=plain["slots"], desc=label, unit="slot", disable=not plain["progress"]) as bar:
-            drained = build_drain_rule(plain)
-            record = run_loop(env, agent, plain["seed"], table, plain["estimates"], bar.update, drained)
+            _record(plain, env, agent, table, run_folder, _labels(plain, env, run_id), bar.update)
         env.close()
-        _write(run_folder, record, _labels(plain, env, run_id), table)
         run_folder.finish()
+
+
+def _record(
+    plain: dict[str, Any],
+    env: ServingEnv,
+    agent: Agent,
+    table: CostTable | None,
+    run_folder: RunFolder,
+    labels: dict[str, Any],
+    progress: Callable[[], object],
+) -> None:
+    """Run the loop and write what it leaves, while it goes on."""
+    from experiments.tables import RunTables, diagnostics_table
+
+    logger = make_logger(plain["logger"], run_folder.partial)
+    tables = RunTables(run_folder.partial, labels)
+    estimates: list[Any] = []
+    loads_rps: list[float] = []
+    for record in run_loop(env, agent, plain["seed"], table, build_drain_rule(plain)):
+        tables.add(record)
+        if plain["estimates"]:
+            estimates.append(np.array(agent.diagnostics()["q"]))
+            loads_rps.append(record.row["true_load_rps"])
+        if logger is not None:
+            beliefs: dict[str, Any] = getattr(agent, "diagnostics", dict)()
+            logger.log(
+                record.row["slot"], scalars(beliefs) | scalars({"cost": record.row["cost"]}) | _times(record)
+            )
+        progress()
+    tables.close()
+    if logger is not None:
+        logger.close()
+    if plain["estimates"]:
+        gamma = float(agent.diagnostics().get("gamma", 0.0))
+        run_folder.write("diagnostics", diagnostics_table(estimates, loads_rps, gamma, table))
+
+
+def _times(record: SlotRecord) -> dict[str, float]:
+    return {"act_s": record.timing["agent_act_s"], "learn_s": record.timing["agent_learn_s"]}
 
 
 def _truth(plain: dict[str, Any]) -> CostTable | None:
@@ -86,16 +129,6 @@ def _labels(plain: dict[str, Any], env: ServingEnv, run_id: str) -> dict[str, An
         "objective": env.objective.name,
         "seed": plain["seed"],
     }
-
-
-def _write(run_folder: RunFolder, record: RunRecord, labels: dict[str, Any], table: CostTable | None) -> None:
-    from experiments.tables import diagnostics_table, histogram_table, slots_table, timings_table
-
-    run_folder.write("slots", slots_table(record, labels))
-    run_folder.write("timings", timings_table(record))
-    run_folder.write("histogram", histogram_table(record))
-    if record.estimates:
-        run_folder.write("diagnostics", diagnostics_table(record, table))
 
 
 def _warn_if_other_code(folder: Path) -> None:

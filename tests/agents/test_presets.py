@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parents[2] / "conf" / "agent"
 OURS = [
     "q_learning", "rrl", "rrl_paper", "random", "static", "static_best", "sequential", "tf_default", "oracle",
     "deeprm", "deeprm_joint", "deeprm_increment",
+    "capes", "capes_published",
 ]  # fmt: skip
 
 
@@ -76,6 +77,14 @@ def test_learns_to_within_a_fifth_of_the_best_where_neighbours_cost_about_the_sa
     # Random play ends at 1.3 to 1.6 here. As shipped, q_learning (gamma 0.9) gets there in 1 seed of 10 and
     # stays at 1.17 to 1.38: its policy at beta 20 over a horizon of ten slots is soft for so short a run.
     assert sum(ratio <= 1.2 for ratio in last_ratios(preset, 0.5, **overrides)) >= 9
+
+
+@pytest.mark.slow
+def test_capes_learns_within_300_slots_when_it_explores_for_half_of_them():
+    # As shipped 9 of 10 seeds get there too, narrowly (1.07 to 1.20): epsilon is still about a half then.
+    # The values here were picked on this very surface: they show that it learns, not how well.
+    faster = {"anneal_actions": 150, "learning_rate": 1e-3, "gamma": 0.8, "soft_update": 0.05}
+    assert sum(ratio <= 1.2 for ratio in last_ratios("capes", 0.5, **faster)) >= 9
 
 
 def test_the_gap_that_stays_grows_with_the_region():

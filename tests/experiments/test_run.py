@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.bench_simulator import run_once
 from experiments.records import RunFolder, content_hash, is_finished
 from experiments.results import finished_runs
 from serving.histogram import count_latencies
@@ -198,3 +199,18 @@ def test_a_hardware_file_replaces_the_profile(tmp_path):
     (tmp_path / "mine.yaml").write_text(text.replace("name: paper_cpu", "name: mine"))
     rows = rows_of(run(tmp_path, f"hardware.file={tmp_path}/mine.yaml"))
     assert set(rows["hardware"]) == {"mine"}
+
+
+def test_raw_latencies_are_written_where_they_are_asked_for(tmp_path):
+    folder = folder_of(run(tmp_path, "system.keep_latencies=true"))
+    slots, latencies = (pd.read_parquet(folder / f"{name}.parquet") for name in ("slots", "latencies"))
+    by_slot = latencies.groupby("slot")["latency_s"]
+    assert by_slot.count().tolist() == slots["completions"].tolist()
+    np.testing.assert_allclose(by_slot.mean(), slots["mean_latency_s"])
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length_of_the_run():
+    run_once(50)
+    short, long = (run_once(slots, trace=True)[1] for slots in (1500, 4500))
+    assert long < 1.15 * short
