@@ -76,6 +76,8 @@ def _is_like(value: Any, default: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, int | float)
     if isinstance(default, list):
+        if any(isinstance(one, list) for one in default):
+            return isinstance(value, list) and all(_is_like(one, default[0]) for one in value)
         return isinstance(value, list) and all(isinstance(one, int | float) for one in value)
     return isinstance(value, str) and value != ""
 
