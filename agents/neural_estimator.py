@@ -96,7 +96,7 @@ class NetworkEstimator:
 
     def learn(self, load_rps: float, configuration: int, cost: float) -> None:
         """Add the slot to the samples, and train."""
-        features = self._features(load_rps, np.array([configuration]))[0]
+        features = self.features(load_rps, np.array([configuration]))[0]
         self._samples.append(features, np.log(max(cost, SMALLEST_COST)))
         drawn = self._rng.integers(len(self._samples), size=self._shape)
         self.network.fit(self._samples.x[drawn], self._samples.y[drawn])
@@ -113,11 +113,12 @@ class NetworkEstimator:
 
     def log_costs(self, load_rps: float, configurations: NDArray[np.int64]) -> NDArray[np.float64]:
         """Logarithm of the predicted costs, same shape; at most ``LONGEST_REACH`` beyond those observed."""
-        predicted = self.network.predict(self._features(load_rps, configurations))
+        predicted = self.network.predict(self.features(load_rps, configurations))
         observed = self._samples.y
         return np.clip(predicted, observed.min() - LONGEST_REACH, observed.max() + LONGEST_REACH)
 
-    def _features(self, load_rps: float, configurations: NDArray[np.int64]) -> NDArray[np.float64]:
+    def features(self, load_rps: float, configurations: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What the network sees of configurations at a load, shape (len(configurations), 1 + knobs)."""
         load = np.full(len(configurations), load_rps / self._max_load_rps)
         return np.column_stack((load, self._knobs[configurations]))
 

@@ -73,7 +73,7 @@ class ScratchNetworkEstimator:
 
     def learn(self, load_rps: float, configuration: int, cost: float) -> None:
         """Add the slot to the samples."""
-        features = self._features(load_rps, np.array([configuration]))[0]
+        features = self.features(load_rps, np.array([configuration]))[0]
         self._samples.append(features, MS_PER_S * cost)
 
     def estimate(
@@ -85,7 +85,7 @@ class ScratchNetworkEstimator:
     ) -> NDArray[np.float64]:
         """Train a new network, and return what it predicts in the region."""
         self._train()
-        predicted_ms = self.network.predict(self._features(load_rps, region))
+        predicted_ms = self.network.predict(self.features(load_rps, region))
         return np.maximum(predicted_ms, 1.0) / MS_PER_S
 
     def _train(self) -> None:
@@ -99,7 +99,8 @@ class ScratchNetworkEstimator:
             checks_left = self._patience if loss < best else checks_left - 1
             best = min(best, loss)
 
-    def _features(self, load_rps: float, configurations: NDArray[np.int64]) -> NDArray[np.float64]:
+    def features(self, load_rps: float, configurations: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What the network sees of configurations at a load, shape (len(configurations), 1 + knobs)."""
         gap_s = min(1 / load_rps, _LONGEST_GAP_S) if load_rps > 0 else _LONGEST_GAP_S
         return np.column_stack((np.full(len(configurations), gap_s), self._knobs[configurations]))
 
