@@ -83,6 +83,8 @@ def _is_like(value: Any, default: Any) -> bool:
 
 
 def _kind(default: Any) -> str:
+    if isinstance(default, list) and default and isinstance(default[0], list):
+        return "a list of lists of numbers"
     kinds = {bool: "true or false", int: "an integer", float: "a number", list: "a list of numbers"}
     return kinds.get(type(default), "a word")
 

@@ -191,6 +191,7 @@ sys.stdout.buffer.write(pickle.dumps(ran))
 """
 
 
+@pytest.mark.slow
 def test_an_agent_saved_in_one_process_goes_on_in_another_as_if_never_stopped():
     surface = Surface.smooth(size=4)
     settings = {"radius": 1.5, "policy": "unit_free", "init": "first_cost", "max_load_rps": 2.0}
