@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.neural_estimator import AnchoredNetworkEstimator, NetworkEstimator
+from agents.neural_scratch import ScratchNetworkEstimator
 from serving.configuration import ConfigurationSpace
 from serving.errors import UsageError
 
@@ -67,16 +69,21 @@ class ConstantEstimator:
         """Nothing to restore."""
 
 
-EstimatorFactory = Callable[..., Estimator]
-
-
-def _constant(_space: ConfigurationSpace, _rng: np.random.Generator) -> Estimator:
+def _constant(
+    _space: ConfigurationSpace, _rng: np.random.Generator, _max_load_rps: float | None
+) -> Estimator:
     return ConstantEstimator()
 
 
-ESTIMATORS: dict[str, EstimatorFactory] = {"constant": _constant}
-"""Factories ``(space, rng, **settings) -> Estimator`` by name; one that needs a heavy library imports it
-inside."""
+EstimatorFactory = Callable[..., Estimator]
+
+ESTIMATORS: dict[str, EstimatorFactory] = {
+    "constant": _constant,
+    "nn": NetworkEstimator,
+    "nn_anchored": AnchoredNetworkEstimator,
+    "nn_scratch": ScratchNetworkEstimator,
+}
+"""Factories ``(space, rng, max_load_rps, **settings) -> Estimator`` by name."""
 
 
 def make_estimator(
@@ -84,17 +91,18 @@ def make_estimator(
     space: ConfigurationSpace,
     rng: np.random.Generator,
     settings: Mapping[str, Any] | None = None,
+    max_load_rps: float | None = None,
 ) -> Estimator:
     """The estimator of that name, with its own settings.
 
     Raises:
-        UsageError: on an unknown name or unknown settings.
+        UsageError: on an unknown name, unknown settings, or a missing ``max_load_rps`` where it is needed.
     """
     if name not in ESTIMATORS:
         raise UsageError(f"estimator={name!r}, choose from {sorted(ESTIMATORS)}")
     factory, given = ESTIMATORS[name], dict(settings or {})
     try:
-        signature(factory).bind(space, rng, **given)
+        signature(factory).bind(space, rng, max_load_rps, **given)
     except TypeError as error:
         raise UsageError(f"estimator_settings={given} of estimator={name!r}: {error}") from None
-    return factory(space, rng, **given)
+    return factory(space, rng, max_load_rps, **given)

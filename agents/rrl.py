@@ -18,14 +18,16 @@ from serving.errors import UsageError
 from serving.observation import Observation
 
 
-def _initial_q(init: str, init_value: float | None, size: int) -> float:
+def _initial_q(init: str, init_value: float | None, size: int, gamma: float) -> float:
     """What fills the table at first; NaN where that is yet to be observed."""
-    if init not in ("inverse_size", "first_cost", "value"):
-        raise UsageError(f"init={init!r}, choose from ['first_cost', 'inverse_size', 'value']")
-    if (init == "value") != (init_value is not None):
-        raise UsageError(f"init_value={init_value} with init={init}, expected a number with init=value only")
+    if init not in ("inverse_size", "first_cost", "value", "pessimistic"):
+        raise UsageError(f"init={init!r}, choose from ['first_cost', 'inverse_size', 'pessimistic', 'value']")
+    if (init in ("value", "pessimistic")) != (init_value is not None):
+        raise UsageError(
+            f"init_value={init_value} with init={init}, expected a number with init=value or pessimistic only"
+        )
     if init_value is not None:
-        return init_value
+        return init_value / (1 - gamma) if init == "pessimistic" else init_value
     return 1.0 / size if init == "inverse_size" else np.nan
 
 
@@ -53,13 +55,20 @@ class RRLAgent:
         policy: ``paper``, ``literal``, ``unit_free`` or ``code`` (see ``agents.policy``).
         beta: inverse temperature in the policy's own unit; the policy's default where None.
         init: the table starts at ``inverse_size`` (1 / number of configurations, Algorithm 1: so low that
-            everything unvisited looks best), at the ``first_cost`` observed, or at ``value``.
-        init_value: the start value for ``init=value``.
+            everything unvisited looks best), at the ``first_cost`` observed (the authors' code), at
+            ``value``, or ``pessimistic``: as if every configuration cost ``init_value`` for ever, that is
+            at init_value / (1 - gamma).
+        init_value: the start value for ``init=value``; for ``init=pessimistic`` a cost that hardly a slot
+            exceeds, such as the objective's penalty for a lost request.
         q_has_state: a table per load level; False shares one table among all loads, as the authors' code.
         estimator: name of f(c, r_t), or the estimator itself.
         estimator_settings: what the named estimator's constructor takes.
         pin_observed: use r_t itself at c_t whatever the estimator says, as Eq. (1) demands.
         start: configuration to play until the first cost arrives.
+        warm_up: instead, configurations to play one after the other, each until its cost arrives, before
+            learning begins (the authors' code): they train the estimator, and the first cost fills the
+            table where ``init=first_cost``, but no entry is updated.
+        max_load_rps: upper end of the loads, for estimators that scale them.
 
     Raises:
         UsageError: on values outside their range and names that do not exist.
@@ -86,11 +95,15 @@ class RRLAgent:
         estimator_settings: Mapping[str, Any] | None = None,
         pin_observed: bool = True,
         start: Sequence[int] | None = None,
+        warm_up: Sequence[Sequence[int]] = (),
+        max_load_rps: float | None = None,
     ) -> None:
         if not 0 <= gamma < 1:
             raise UsageError(f"gamma={gamma}, expected a number in [0, 1)")
         if load_levels < 1:
             raise UsageError(f"load_levels={load_levels}, expected an integer >= 1")
+        if start is not None and warm_up:
+            raise UsageError(f"start={start} with warm_up={warm_up}, expected one of both")
         self.space = space
         self.rng = rng
         self.radius = checked_radius(radius)
@@ -100,16 +113,17 @@ class RRLAgent:
         self.step_size: StepSize = PowerStep(alpha_exponent) if alpha is None else ConstantStep(alpha)
         self.q_has_state = q_has_state
         self.table = QTable(
-            load_levels if q_has_state else 1, space.size, _initial_q(init, init_value, space.size)
+            load_levels if q_has_state else 1, space.size, _initial_q(init, init_value, space.size, gamma)
         )
         self.estimator = (
-            make_estimator(estimator, space, rng, estimator_settings)
+            make_estimator(estimator, space, rng, estimator_settings, max_load_rps)
             if isinstance(estimator, str)
             else estimator
         )
         self.pin_observed = pin_observed
-        self.start = None if start is None else space.index(start)
-        self._experienced = False
+        self.opening = [space.index(one) for one in (warm_up if start is None else [start])]
+        self._warm_up_slots = len(warm_up)
+        self._observed = 0  # costs so far
         self._state = 0
         self._probabilities: NDArray[np.float64] = np.full(space.size, 1.0 / space.size)
         self._step = float("nan")
@@ -120,7 +134,7 @@ class RRLAgent:
 
     def probabilities(self, state: int) -> NDArray[np.float64]:
         """The policy in one state, shape (size,); uniform as long as nothing was observed."""
-        if not self._experienced:
+        if self._observed == 0:
             return np.full(self.space.size, 1.0 / self.space.size)
         return self.policy(self.table.row(state))
 
@@ -130,8 +144,8 @@ class RRLAgent:
         probabilities = self.probabilities(self._state)
         self._probabilities = probabilities
         index = draw(probabilities, self.rng.random())
-        if self.start is not None and not self._experienced:
-            index = self.start
+        if self._observed < len(self.opening):
+            index = self.opening[self._observed]
         return self.space.configurations[index]
 
     def learn(
@@ -142,12 +156,14 @@ class RRLAgent:
         next_observation: Observation,
     ) -> None:
         """Update the region around the configuration with what the slot cost (Eq. 1 and 2)."""
-        self._experienced = True
+        self._observed += 1
         if np.isnan(self.table.values[0, 0]):
             self.table.values.fill(cost)
         index = self.space.index(configuration)
-        region = self.regions(index, self.radius)
         self.estimator.learn(observation.load_rps, index, cost)
+        if self._observed <= self._warm_up_slots:
+            return
+        region = self.regions(index, self.radius)
         estimates = self.estimator.estimate(observation.load_rps, index, cost, region)
         if self.pin_observed:
             estimates = np.where(region == index, cost, estimates)
@@ -181,7 +197,7 @@ class RRLAgent:
             "estimator": self.estimator.state_dict(),
             "rng": self.rng.bit_generator.state,
             "radius": self.radius,
-            "experienced": self._experienced,
+            "observed": self._observed,
             "last": (self._state, self._probabilities, self._step),
         }
 
@@ -191,5 +207,5 @@ class RRLAgent:
         self.estimator.load_state_dict(state["estimator"])
         self.rng.bit_generator.state = state["rng"]
         self.radius = float(state["radius"])
-        self._experienced = bool(state["experienced"])
+        self._observed = int(state["observed"])
         self._state, self._probabilities, self._step = state["last"]

@@ -78,11 +78,15 @@ def _is_like(value: Any, default: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, int | float)
     if isinstance(default, list):
+        if any(isinstance(one, list) for one in default):
+            return isinstance(value, list) and all(_is_like(one, default[0]) for one in value)
         return isinstance(value, list) and all(isinstance(one, int | float) for one in value)
     return isinstance(value, str) and value != ""
 
 
 def _kind(default: Any) -> str:
+    if isinstance(default, list) and default and isinstance(default[0], list):
+        return "a list of lists of numbers"
     kinds = {bool: "true or false", int: "an integer", float: "a number", list: "a list of numbers"}
     return kinds.get(type(default), "a word")
 

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,9 +188,25 @@ def _with_left_out(estimate: Outcome, left_out: int) -> Outcome:
     return replace(estimate, note=f"{estimate.note}; {left_out} fig09 runs under other settings left out")
 
 
+def adam_over_ftrl(_runs: Sequence[Run], results: Path = Path("results/figures/ftrl.csv")) -> Outcome:
+    """Error of Adam over that of FTRL with few samples, from the study of optimizers (which has no runs)."""
+    if not results.exists():
+        return Missing(f"{results}: python -m experiments.studies.ftrl")
+    import pandas as pd
+
+    from experiments.studies.ftrl_figure import FEW, adam_and_ftrl
+
+    estimate = bootstrap([adam_and_ftrl(pd.read_csv(results))], ratio(mean))
+    return replace(
+        estimate,
+        note=f"{FEW} samples, the authors' set-up, each optimizer at the best of five learning rates",
+    )
+
+
 COMPUTE: dict[str, Compute] = {
     "C014": speed_up(2),
     "C015": speed_up(1),
     "C016": radius_zero_is_q_learning,
+    "C069": adam_over_ftrl,
 }
 """Later issues add their claims here."""

@@ -17,8 +17,8 @@ from serving.cost_table import CostTable
 
 FOLDER = Path(__file__).parents[2] / "conf" / "agent"
 OURS = [
-    "q_learning", "rrl", "rrl_paper", "random", "static", "static_best", "sequential", "tf_default", "oracle",
-    "deeprm", "deeprm_joint", "deeprm_increment",
+    "q_learning", "rrl", "rrl_nn", "rrl_paper", "rrl_paper_nn", "rrl_code", "random", "static", "static_best",
+    "sequential", "tf_default", "oracle", "deeprm", "deeprm_joint", "deeprm_increment",
     "capes", "capes_published",
 ]  # fmt: skip
 

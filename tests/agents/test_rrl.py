@@ -199,7 +199,10 @@ def test_a_saved_agent_goes_on_as_if_never_stopped(init, before):
         ({"alpha_exponent": 0.5}, "alpha_exponent=0.5"),
         ({"beta": -1.0}, "beta=-1.0"),
         ({"policy": "greedy"}, r"policy='greedy', choose from \['code', 'literal', 'paper', 'unit_free'\]"),
-        ({"init": "zero"}, r"init='zero', choose from \['first_cost', 'inverse_size', 'value'\]"),
+        (
+            {"init": "zero"},
+            r"init='zero', choose from \['first_cost', 'inverse_size', 'pessimistic', 'value'\]",
+        ),
         ({"init": "value"}, "init_value=None"),
         ({"init_value": 1.0}, "init_value=1.0"),
         ({"estimator": "oracle"}, r"estimator='oracle', choose from \['constant'"),

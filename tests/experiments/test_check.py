@@ -54,3 +54,11 @@ def test_the_defaults_and_every_recipe_pass():
 def test_nonsense_is_named(override, message):
     with pytest.raises(UsageError, match=message):
         compose_settings([override])
+
+
+def test_a_list_of_configurations_is_checked_like_its_default():
+    plain = compose_settings(["agent=rrl_code", "agent.warm_up=[[1,2,3]]"])
+    assert plain["agent"]["warm_up"] == [[1, 2, 3]]
+    for wrong in ("[5]", "[[a]]", "5"):
+        with pytest.raises(UsageError, match=r"agent\.warm_up=.*, expected a list of lists of numbers"):
+            compose_settings(["agent=rrl_code", f"agent.warm_up={wrong}"])

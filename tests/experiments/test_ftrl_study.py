@@ -1,0 +1,49 @@
+"""The study of optimizers on a small world: complete, repeatable, and read back by the claim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests_support import SMALL
+
+from experiments.claim_values import Missing, adam_over_ftrl
+from experiments.statistics import Estimate
+from experiments.studies import ftrl
+from experiments.studies.ftrl_figure import FEW, adam_and_ftrl
+
+
+@pytest.mark.slow
+def test_the_study_measures_every_variant_and_leaves_what_the_claim_reads(world, monkeypatch):
+    monkeypatch.chdir(world.folder)
+    monkeypatch.setattr(
+        ftrl,
+        "RATES",
+        {"authors": {"ftrl": (0.7,), "adam": (0.01,)}, "scaled": {"ftrl": (0.1,), "adam": (0.01,)}},
+    )
+    monkeypatch.setattr(ftrl, "SLOTS", 400)
+    assert isinstance(adam_over_ftrl([]), Missing)
+    assert ftrl.main(["seeds=2", "steps=200"], SMALL) == 0
+    data = pd.read_csv("results/figures/ftrl.csv")
+    assert len(data) == (3 + 1 + 1 + 1 + 1) * len(ftrl.SAMPLES) * 2
+    assert np.isfinite(data["error"]).all()
+    centred = data[data["optimizer"] == "ftrl_centred"].groupby("samples")["error"].mean()
+    assert centred.loc[300] < centred.loc[10]
+    assert adam_and_ftrl(data).shape == (2, 2)
+    assert isinstance(adam_over_ftrl([]), Estimate)
+
+
+def test_each_optimizer_is_taken_at_its_best_learning_rate(tmp_path):
+    rows = [
+        {"setup": "authors", "optimizer": name, "learning_rate": rate, "initial_accumulator": accumulator,
+         "samples": FEW, "seed": seed, "error": error * (1 + seed)}
+        for name, rate, accumulator, error in [
+            ("ftrl", 0.1, 0.1, 0.5), ("ftrl", 0.7, 0.1, 0.2), ("ftrl", 0.7, 1.0, 0.01),
+            ("adam", 0.01, None, 0.3), ("adam", 0.1, None, 0.8),
+        ]
+        for seed in (1, 0)
+    ]  # fmt: skip
+    data = pd.DataFrame(rows)
+    np.testing.assert_allclose(adam_and_ftrl(data), [[0.3, 0.2], [0.6, 0.4]])
+    data.to_csv(tmp_path / "ftrl.csv")
+    assert adam_over_ftrl([], tmp_path / "ftrl.csv").value == pytest.approx(1.5)
