@@ -18,6 +18,7 @@ from serving.cost_table import CostTable
 FOLDER = Path(__file__).parents[2] / "conf" / "agent"
 OURS = [
     "q_learning", "rrl", "rrl_paper", "random", "static", "static_best", "sequential", "tf_default", "oracle",
+    "rrl_plus", "rrl_plus_paper",
 ]  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Small studies beside the figures."""
