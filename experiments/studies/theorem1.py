@@ -75,7 +75,7 @@ class KnownMDP:
         """
         weights = self.near(radius) * self.sampling
         average = self.cost @ (weights / weights.sum(axis=1, keepdims=True)).T
-        q = average / (1 - self.gamma)
+        q: NDArray[np.float64] = average / (1 - self.gamma)
         for _ in range(10_000):
             better = average + self.gamma * (self.transition @ q.min(axis=1))[:, None]
             if np.abs(better - q).max() < 1e-13 * np.abs(q).max():
