@@ -95,6 +95,7 @@ class RRLPlusAgent(RRLAgent):
             window=window,
             margin=margin,
         )
+        self.radius = self.chooser.choose()
         self._costs: dict[int, tuple[int, float]] = {}  # per load level: how many, their mean
 
     def learn(
@@ -106,12 +107,17 @@ class RRLPlusAgent(RRLAgent):
     ) -> None:
         """Choose a radius, update the region, and credit the radius that the cost is due to."""
         value = self._value(observation.load_bin, cost)
-        if self.credit == "next_slot" and self._experienced:
-            self.chooser.observe(self.radius, value)
-        self.radius = self.chooser.choose()
+        if self._acted():
+            if self.credit == "next_slot":
+                self.chooser.observe(self.radius, value)
+            self.radius = self.chooser.choose()
         super().learn(observation, configuration, cost, next_observation)
-        if self.credit == "same_slot":
+        if self.credit == "same_slot" and self._acted():
             self.chooser.observe(self.radius, value)
+
+    def _acted(self) -> bool:
+        """Whether the table was updated at all; the first radius waits for that."""
+        return bool(self.table.updates.any())
 
     def _value(self, load_bin: int, cost: float) -> float:
         """What a radius is credited with for a slot of this cost."""
