@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.estimator import Estimator, make_estimator
+from agents.evidence import NearestEvidence
 from agents.policy import draw, entropy, make_policy
 from agents.q_table import QTable
 from agents.regions import Regions, checked_radius
@@ -60,6 +61,8 @@ class RRLAgent:
         estimator_settings: what the named estimator's constructor takes.
         pin_observed: use r_t itself at c_t whatever the estimator says, as Eq. (1) demands.
         start: configuration to play until the first cost arrives.
+        evidence: ``all`` observations of a region count (Eq. 2), or only the ``nearest`` so far of each
+            entry (see ``agents.evidence``).
 
     Raises:
         UsageError: on values outside their range and names that do not exist.
@@ -86,11 +89,14 @@ class RRLAgent:
         estimator_settings: Mapping[str, Any] | None = None,
         pin_observed: bool = True,
         start: Sequence[int] | None = None,
+        evidence: str = "all",
     ) -> None:
         if not 0 <= gamma < 1:
             raise UsageError(f"gamma={gamma}, expected a number in [0, 1)")
         if load_levels < 1:
             raise UsageError(f"load_levels={load_levels}, expected an integer >= 1")
+        if evidence not in ("all", "nearest"):
+            raise UsageError(f"evidence={evidence!r}, choose from ['all', 'nearest']")
         self.space = space
         self.rng = rng
         self.radius = checked_radius(radius)
@@ -108,6 +114,7 @@ class RRLAgent:
             else estimator
         )
         self.pin_observed = pin_observed
+        self.evidence = NearestEvidence(*self.table.values.shape) if evidence == "nearest" else None
         self.start = None if start is None else space.index(start)
         self._experienced = False
         self._state = 0
@@ -147,6 +154,9 @@ class RRLAgent:
             self.table.values.fill(cost)
         index = self.space.index(configuration)
         region = self.regions(index, self.radius)
+        if self.evidence is not None:
+            distance = self.regions.distances(index, region)
+            region = self.evidence.admit(self.table, self.state(observation), index, region, distance)
         self.estimator.learn(observation.load_rps, index, cost)
         estimates = self.estimator.estimate(observation.load_rps, index, cost, region)
         if self.pin_observed:
@@ -179,6 +189,7 @@ class RRLAgent:
         return {
             "table": self.table.state_dict(),
             "estimator": self.estimator.state_dict(),
+            "evidence": self.evidence and self.evidence.state_dict(),
             "rng": self.rng.bit_generator.state,
             "radius": self.radius,
             "experienced": self._experienced,
@@ -189,6 +200,8 @@ class RRLAgent:
         """Go on from a saved state: the next actions are those the saved agent would have taken."""
         self.table.load_state_dict(state["table"])
         self.estimator.load_state_dict(state["estimator"])
+        if self.evidence is not None:
+            self.evidence.load_state_dict(state["evidence"])
         self.rng.bit_generator.state = state["rng"]
         self.radius = float(state["radius"])
         self._experienced = bool(state["experienced"])
