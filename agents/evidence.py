@@ -1,4 +1,4 @@
-"""Which observations an entry of the Q table listens to: all within the region, or only the nearest so far."""
+"""Which observations an entry of the Q table listens to: all of its region, or only the nearest so far."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ class NearestEvidence:
         distance = np.where(region == index, _ITSELF, distance)
         before = self.distance[state, region]
         table.updates[state, region[distance < before]] = 0
-        listening = distance <= before
-        self.distance[state, region[listening]] = distance[listening]
-        return region[listening]
+        near = distance <= before
+        listening: NDArray[np.int64] = region[near]
+        self.distance[state, listening] = distance[near]
+        return listening
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of the distances."""
