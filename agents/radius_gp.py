@@ -40,13 +40,14 @@ class Samples:
     @staticmethod
     def of(chosen: NDArray[np.int64], value: NDArray[np.float64]) -> Samples:
         """Summarise samples, at least one: the candidate and the value of each, shape (n,)."""
-        index, inverse, count = np.unique(chosen, return_inverse=True, return_counts=True)
-        mean = np.bincount(inverse, weights=value) / count
+        counts = np.bincount(chosen)
+        index = np.flatnonzero(counts)
+        means = np.bincount(chosen, weights=value) / np.maximum(counts, 1)
         return Samples(
             index=index,
-            count=count,
-            mean=mean,
-            within=float(((value - mean[inverse]) ** 2).sum()),
+            count=counts[index],
+            mean=means[index],
+            within=float(((value - means[chosen]) ** 2).sum()),
             total=float(((value - value.mean()) ** 2).sum()),
             smallest=float(value.min()),
         )
