@@ -106,8 +106,7 @@ def draw(data: pd.DataFrame) -> style.Drawing:
     for axis in axes:
         axis.set_xlabel("radius (grid steps)")
         axis.set_xlim(0, LARGEST)
-    axes[0].set_yscale("log")
-    axes[1].set_ylim(bottom=0)
+        axis.set_ylim(bottom=0)
     axes[0].set_ylabel(r"$\Delta$: largest cost difference (s)")
     axes[1].set_ylabel("median cost difference (%)")
     axes[1].legend()
