@@ -35,6 +35,10 @@ class Regions:
             self._known[key] = self._space.region(index, radius, self._metric, self._zero_distance)
         return self._known[key]
 
+    def distances(self, index: int, region: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Distance of each configuration of a region from one, shape (len(region),)."""
+        return self._space.distances(index, self._metric, self._zero_distance)[region]
+
 
 def checked_radius(radius: float) -> float:
     """The radius as a float.

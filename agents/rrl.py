@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.estimator import Estimator, make_estimator
+from agents.evidence import NearestEvidence
 from agents.policy import draw, entropy, make_policy
 from agents.q_table import QTable
 from agents.regions import Regions, checked_radius
@@ -69,6 +70,8 @@ class RRLAgent:
             learning begins (the authors' code): they train the estimator, and the first cost fills the
             table where ``init=first_cost``, but no entry is updated.
         max_load_rps: upper end of the loads, for estimators that scale them.
+        evidence: ``all`` observations of a region count (Eq. 2), or only the ``nearest`` so far of each
+            entry (see ``agents.evidence``).
 
     Raises:
         UsageError: on values outside their range and names that do not exist.
@@ -97,6 +100,7 @@ class RRLAgent:
         start: Sequence[int] | None = None,
         warm_up: Sequence[Sequence[int]] = (),
         max_load_rps: float | None = None,
+        evidence: str = "all",
     ) -> None:
         if not 0 <= gamma < 1:
             raise UsageError(f"gamma={gamma}, expected a number in [0, 1)")
@@ -104,6 +108,8 @@ class RRLAgent:
             raise UsageError(f"load_levels={load_levels}, expected an integer >= 1")
         if start is not None and warm_up:
             raise UsageError(f"start={start} with warm_up={warm_up}, expected one of both")
+        if evidence not in ("all", "nearest"):
+            raise UsageError(f"evidence={evidence!r}, choose from ['all', 'nearest']")
         self.space = space
         self.rng = rng
         self.radius = checked_radius(radius)
@@ -121,6 +127,7 @@ class RRLAgent:
             else estimator
         )
         self.pin_observed = pin_observed
+        self.evidence = NearestEvidence(*self.table.values.shape) if evidence == "nearest" else None
         self.opening = [space.index(one) for one in (warm_up if start is None else [start])]
         self._warm_up_slots = len(warm_up)
         self._observed = 0  # costs so far
@@ -164,6 +171,9 @@ class RRLAgent:
         if self._observed <= self._warm_up_slots:
             return
         region = self.regions(index, self.radius)
+        if self.evidence is not None:
+            distance = self.regions.distances(index, region)
+            region = self.evidence.admit(self.table, self.state(observation), index, region, distance)
         estimates = self.estimator.estimate(observation.load_rps, index, cost, region)
         if self.pin_observed:
             estimates = np.where(region == index, cost, estimates)
@@ -195,6 +205,7 @@ class RRLAgent:
         return {
             "table": self.table.state_dict(),
             "estimator": self.estimator.state_dict(),
+            "evidence": self.evidence and self.evidence.state_dict(),
             "rng": self.rng.bit_generator.state,
             "radius": self.radius,
             "observed": self._observed,
@@ -205,6 +216,8 @@ class RRLAgent:
         """Go on from a saved state: the next actions are those the saved agent would have taken."""
         self.table.load_state_dict(state["table"])
         self.estimator.load_state_dict(state["estimator"])
+        if self.evidence is not None:
+            self.evidence.load_state_dict(state["evidence"])
         self.rng.bit_generator.state = state["rng"]
         self.radius = float(state["radius"])
         self._observed = int(state["observed"])

@@ -20,6 +20,7 @@ OURS = [
     "q_learning", "rrl", "rrl_nn", "rrl_paper", "rrl_paper_nn", "rrl_code", "random", "static", "static_best",
     "sequential", "tf_default", "oracle", "deeprm", "deeprm_joint", "deeprm_increment",
     "capes", "capes_published",
+    "rrl_plus", "rrl_plus_paper",
 ]  # fmt: skip
 
 
