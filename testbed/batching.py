@@ -19,7 +19,8 @@ class BatchPlan:
 
     With ``size`` 1 a request is served whole, however many rows it has, and ``threads`` is the request
     parallelism: a first-in-first-out queue with that many workers. With a larger ``size`` the rows of several
-    requests share one run of the model.
+    requests share one run of the model; every thread of such a plan costs about 0.9 % of a core once the plan
+    has been used, even while another is in use, so give a server few of them.
 
     Attributes:
         threads: batches in service at once.

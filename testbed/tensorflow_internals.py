@@ -7,6 +7,10 @@ What holds in TensorFlow 2.21 and is used here:
   ``run_options``); with a global name all sessions of the process share them, as in TensorFlow Serving.
 - ``BatchFunction`` is the batch scheduler of TensorFlow Serving; it is known by its ``shared_name``, and its
   function runs in the inter-op pool of the run that asked (``batch_function``).
+- An idle batch thread of that scheduler wakes up every millisecond (about 0.9 % of a core each), whether its
+  plan is in use or not. The adaptive scheduler of the same op sleeps while it has nothing to do, and with its
+  limits set to one number it serves exactly so many batches at once: plans of whole requests use it, so that
+  all of them can stand ready (``_in_flight``).
 - A ``VarHandleOp`` inside a function finds the variable of its ``shared_name``, so that the model's graph can
   become a function without hundreds of captured handles (``as_function``).
 - The v1 loader reads SavedModels of TensorFlow 1, TensorFlow 2 and Keras (``load_saved_model``).
@@ -77,11 +81,6 @@ def check_pools(intra_op: int, inter_op_choices: Sequence[int]) -> PoolThreads:
     return counted
 
 
-def batch_threads() -> int:
-    """Batch threads of this process, of all queues in use so far, counted."""
-    return sum(count for name, count in count_by_name().items() if name.startswith(BATCH_THREADS))
-
-
 def cores() -> int:
     """Cores this process may use: what TensorFlow takes for 0."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -102,7 +101,7 @@ def load_saved_model(session: Any, tags: Sequence[str], folder: Path) -> Any:
 
 
 def as_function(graph: Any, inputs: Tensors, outputs: Tensors) -> Callable[..., list[Any]]:
-    """The part of a loaded graph between inputs and outputs, as a function for use inside ``tf.function``.
+    """The part of a loaded graph between inputs and outputs, as a function for ``wrap_function``.
 
     Variables stay where they are: their handles are looked up by name. What else the part hangs on and cannot
     be made twice (tables, reference variables) is captured.
@@ -189,42 +188,35 @@ def batch_function(
     """
     import tensorflow as tf
 
-    rows = tf.function(function, autograph=False)
-    whole = tf.function(
-        lambda *tensors: [
-            tf.expand_dims(output, 0) for output in function(*[tf.squeeze(tensor, [0]) for tensor in tensors])
-        ],
-        autograph=False,
-    )
-    expanded = [tf.expand_dims(tensor, 0) for tensor in inputs]
-    concrete = {
-        kind: (rows, inputs) if kind == "rows" else (whole, expanded)
-        for kind in {"whole" if plan.whole_requests else "rows" for plan in plans}
-    }
-    traced = {
-        kind: (
-            traceable.get_concrete_function(*[tf.TensorSpec(one.shape, one.dtype) for one in tensors]),
-            tensors,
-        )
-        for kind, (traceable, tensors) in concrete.items()
-    }
+    def whole(*tensors: Any) -> list[Any]:
+        outputs = function(*[tf.squeeze(tensor, [0]) for tensor in tensors])
+        return [tf.expand_dims(output, 0) for output in outputs]
+
+    traced: dict[bool, tuple[Any, Sequence[Any]]] = {}
+    for whole_requests in {plan.whole_requests for plan in plans}:
+        tensors = [tf.expand_dims(tensor, 0) for tensor in inputs] if whole_requests else inputs
+        specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors]
+        # tf.function would order stateful operations anew, which breaks the loops of TensorFlow 1
+        wrapped = tf.compat.v1.wrap_function(whole if whole_requests else function, specs)
+        traced[whole_requests] = wrapped, tensors
 
     def branch(index: int, plan: BatchPlan) -> list[Any]:
-        body, tensors = traced["whole" if plan.whole_requests else "rows"]
-        batched = tf.raw_ops.BatchFunction(
-            in_tensors=tensors,
-            captured_tensors=body.captured_inputs,
-            f=body,
-            Tout=[output.dtype for output in body.outputs],
-            num_batch_threads=plan.threads,
-            max_batch_size=plan.size,
-            batch_timeout_micros=plan.timeout_us,
-            max_enqueued_batches=plan.max_enqueued_batches + plan.threads,
-            allowed_batch_sizes=list(plan.allowed_sizes),
-            enable_large_batch_splitting=plan.split_large,
-            shared_name=f"{scheduler}/{index}",
-            batching_queue=queue,
-        )
+        body, tensors = traced[plan.whole_requests]
+        with tf.compat.v1.get_default_graph()._attr_scope(_in_flight(plan) if plan.whole_requests else {}):
+            batched = tf.raw_ops.BatchFunction(
+                in_tensors=tensors,
+                captured_tensors=body.captured_inputs,
+                f=body,
+                Tout=[output.dtype for output in body.outputs],
+                num_batch_threads=0 if plan.whole_requests else plan.threads,
+                max_batch_size=plan.size,
+                batch_timeout_micros=plan.timeout_us,
+                max_enqueued_batches=plan.max_enqueued_batches + plan.threads,
+                allowed_batch_sizes=list(plan.allowed_sizes),
+                enable_large_batch_splitting=plan.split_large,
+                shared_name=f"{scheduler}/{index}",
+                batching_queue=queue,
+            )
         return [tf.squeeze(one, [0]) for one in batched] if plan.whole_requests else list(batched)
 
     if len(plans) == 1:
@@ -232,6 +224,14 @@ def batch_function(
     branches = [lambda index=index, plan=plan: branch(index, plan) for index, plan in enumerate(plans)]
     outputs = tf.switch_case(which, branches)
     return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def _in_flight(plan: BatchPlan) -> dict[str, Any]:
+    """Attributes that hold the adaptive scheduler at exactly ``plan.threads`` batches in service."""
+    import tensorflow as tf
+
+    limit = tf.compat.v1.AttrValue(i=plan.threads)
+    return {f"_{which}_inflight_batches": limit for which in ("min", "initial", "max")}
 
 
 def read_records(path: Path) -> Iterator[bytes]:

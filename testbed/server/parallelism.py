@@ -52,19 +52,16 @@ class ParallelismChoices:
 
 @dataclass(frozen=True)
 class AppliedParallelism:
-    """What a served model runs with, counted in threads of the process (not copied from what was asked).
+    """What a served model runs with; threads are counted in the process, not copied from what was asked.
 
     Attributes:
         plan: the batch plan in use.
         inter_op_parallelism: as asked; 0 is one per core.
         inter_op_threads: threads of that pool.
         intra_op_threads: threads of the process's intra-op pool.
-        batch_threads_verified: whether the plan's batch threads were seen to start. They start with the first
-            request under the plan; a model with a stored warm-up request is warmed up under every plan.
     """
 
     plan: BatchPlan
     inter_op_parallelism: int
     inter_op_threads: int
     intra_op_threads: int
-    batch_threads_verified: bool

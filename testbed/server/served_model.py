@@ -17,6 +17,7 @@ from testbed.server.admission import Admission
 from testbed.server.parallelism import AppliedParallelism, ParallelismChoices
 from testbed.server.signature import Signature, signatures_of
 from testbed.server.status import Code, StatusError
+from testbed.threads import thread_named
 
 _UNLOAD_TIMEOUT_S = 60.0
 
@@ -63,11 +64,11 @@ class ServedModel:
         self.name, self.version, self.choices = name, version, choices
         graph = tf.Graph()
         with graph.as_default():
-            self._session = internals.open_session(
+            self.session = internals.open_session(
                 graph, choices.intra_op, choices.inter_op, gpu_memory_fraction
             )
             self._pools = internals.check_pools(choices.intra_op, choices.inter_op)
-            self.meta_graph = internals.load_saved_model(self._session, tags, folder)
+            self.meta_graph = internals.load_saved_model(self.session, tags, folder)
             self.signatures: Mapping[str, Signature] = signatures_of(self.meta_graph)
             self._which = tf.compat.v1.placeholder(tf.int32, [], name="batch_plan")
             self._feeds, self._fetches = {}, {}
@@ -77,7 +78,6 @@ class ServedModel:
                 self._feeds[key] = inputs
                 self._fetches[key] = self._batched(graph, inputs, outputs, key)
         graph.finalize()
-        self._verified: set[int] = set()
         self._configuring = threading.Lock()
         self._admission = Admission(choices.plans[0].capacity)
         self._setting = self._make_setting(0, 0)
@@ -110,22 +110,20 @@ class ServedModel:
         fed: dict[Any, Any] = {tensors[alias]: array for alias, array in feeds.items()}
         fed[self._which] = setting.plan
         try:
-            found: dict[str, NDArray[Any]] = self._session.run(
+            found: dict[str, NDArray[Any]] = self.session.run(
                 self._fetches[key], fed, options=setting.options
             )
         except tf.errors.OpError as error:
-            raise StatusError(Code(error.error_code), str(error.message).partition("\n")[0]) from error
+            raise StatusError(Code(error.error_code), _first_line(error.message)) from error
         except (TypeError, ValueError) as error:  # what the session refuses before it runs
             raise StatusError(Code.INVALID_ARGUMENT, str(error)) from error
         return {alias: np.asarray(array) for alias, array in found.items()}
 
     def warm_up(self, signature: Signature, feeds: Mapping[str, NDArray[Any]]) -> None:
-        """Run a request once under every plan, so that none pays for the first run, and count the threads."""
-        for index, plan in enumerate(self.choices.plans):
-            before = internals.batch_threads()
-            self._run(signature.name, feeds, self._make_setting(index, self._setting.pool))
-            if internals.batch_threads() - before >= plan.threads:
-                self._verified.add(index)
+        """Run a request once under every plan, so that none pays for the first run."""
+        with thread_named(internals.BATCH_THREADS):
+            for index in range(len(self.choices.plans)):
+                self._run(signature.name, feeds, self._make_setting(index, self._setting.pool))
 
     def configure(
         self, *, plan: BatchPlan | None = None, inter_op_parallelism: int | None = None
@@ -161,7 +159,6 @@ class ServedModel:
             inter_op_parallelism=self.choices.inter_op[setting.pool],
             inter_op_threads=self._pools.inter_op[setting.pool],
             intra_op_threads=self._pools.intra_op,
-            batch_threads_verified=setting.plan in self._verified,
         )
 
     @property
@@ -172,7 +169,12 @@ class ServedModel:
     def close(self) -> None:
         """Refuse new requests, let those inside finish, and free the session."""
         self._admission.close(_UNLOAD_TIMEOUT_S)
-        self._session.close()
+        self.session.close()
+
+
+def _first_line(message: str) -> str:
+    lines = [line for line in message.splitlines() if line and line != "Graph execution error:"]
+    return lines[0] if lines else "no message"
 
 
 def _tensor(graph: Any, spec: Any) -> Any:
