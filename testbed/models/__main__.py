@@ -1,0 +1,53 @@
+"""``python -m testbed.models export NAME`` prints the base path of an exported model; ``list`` the names."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from serving.errors import UsageError
+from testbed.models.catalogue import MODELS
+from testbed.models.export import default_cache, export_model
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="python -m testbed.models", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="name the models")
+    export = commands.add_parser("export", help="export a model, unless it is in the cache")
+    export.add_argument("name", help="a model that `list` names")
+    export.add_argument("--cache", type=Path, metavar="FOLDER", help=f"default: {default_cache()}")
+    for setting in sorted({key for model in MODELS.values() for key in model.defaults}):
+        export.add_argument(f"--{setting}", type=int, help="of deepspeech2")
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        flags = vars(_parser().parse_args(arguments))
+        if flags.pop("command") == "list":
+            for model in MODELS.values():
+                print(f"{model.name}\t{model.description}\t{dict(model.defaults)}")
+            return 0
+        print(export_model(flags.pop("name"), cache=flags.pop("cache"), settings=flags))
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"cannot write the model: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
