@@ -21,8 +21,9 @@ class Service:
         sizes: distribution of request sizes (``workloads.sizes``).
         ranges: the stated physical range of every parameter.
         look_rps: load at which configurations are compared with each other, requests/s.
-        top_rps: highest load of the Dynamic workload, requests/s. Whatever the configuration, more load means
-            more waiting and slower requests, so an objective attained here is attained at every lower load.
+        top_rps: highest load of the Dynamic workload, requests/s. More load means more waiting and slower
+            requests (on the GPU where no batch is held back), so an objective attained here is attained at
+            every lower load.
         asked: lowest and highest value of every fact (``sim.admissible_facts``), the cheapest to check first.
         grid: the system's grid, as in conf/system; empty for the default one.
         queue_limit: waiting requests at most, as in conf/system.

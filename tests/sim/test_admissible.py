@@ -1,7 +1,5 @@
 """The search for admissible profiles: its draws, its facts on machines whose facts are known, its choice."""
 
-from itertools import islice
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +8,7 @@ from omegaconf import OmegaConf
 from paper_profiles import CONF, stationary
 
 from serving.configuration import cpu_space
-from sim.admissible import SERVICES, admissible, draw, measure, medoid
+from sim.admissible import SERVICES, draw, measure, medoid
 from sim.admissible_facts import FACTS, Candidate, capacity_rps, median_step, throughput_ratio
 from sim.gpu import GPU_LIMITS
 from sim.hardware import CPU_LIMITS
@@ -90,11 +88,3 @@ def test_a_service_too_slow_for_its_objective_is_not_admissible():
     candidate = Candidate(INCEPTION_V3_GPU, numbers, stationary(INCEPTION_V3_GPU))
     assert capacity_rps(candidate) > INCEPTION_V3_GPU.top_rps
     assert measure(candidate) is None
-
-
-@pytest.mark.slow
-def test_the_search_is_the_same_every_time():
-    first, again = (
-        list(islice(admissible(INCEPTION_V3_GPU, 3, stationary(INCEPTION_V3_GPU)), 1)) for _ in range(2)
-    )
-    assert first == again
