@@ -23,7 +23,7 @@ Family = Literal["nested", "shared_pool"]
 
 @dataclass(frozen=True)
 class CpuInterference:
-    """Parameters of the CPU curves; every one is a physical quantity with a range in ``sim.admissible``.
+    """Parameters of the CPU curves; every one is a physical quantity with a range in ``sim.services_cpu``.
 
     Attributes:
         family: ``nested`` or ``shared_pool``.

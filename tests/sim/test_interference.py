@@ -7,18 +7,20 @@ from hypothesis import strategies as st
 
 from serving.configuration import cpu_space
 from serving.errors import UsageError
-from sim.admissible import RANGES, draw, hardware, medoid, neighbour_ratio, throughput_ratio
+from sim.admissible_facts import hardware
 from sim.hardware import CPU_LIMITS, cpu_profile
 from sim.interference import CpuInterference
+from sim.services_cpu import INCEPTION_V3
 
 SPACE = cpu_space()
+RANGES = INCEPTION_V3.ranges
 IDEAL = dict.fromkeys(("synchronisation", "memory_contention", "oversubscription", "spinning"), 0.0)
 parameters = st.fixed_dictionaries({key: st.floats(low, high) for key, (low, high) in RANGES.items()})
 families = st.sampled_from(["nested", "shared_pool"])
 
 
 def profile(numbers, family="nested", cores=10):
-    machine = hardware("test", numbers, {}) | {"interference": family, "cores": cores}
+    machine = hardware(INCEPTION_V3, numbers, "test") | {"interference": family, "cores": cores}
     return cpu_profile(machine, "inception_v3")
 
 
@@ -90,34 +92,7 @@ def test_the_families_agree_on_a_request_alone_with_one_pool_thread_of_each_kind
         assert nested.busy[index, 1] == pytest.approx(shared.busy[index, 1])
 
 
-def test_draws_stay_in_their_stated_ranges_and_are_allowed_in_a_profile():
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        for key, value in draw(rng).items():
-            low, high = RANGES[key]
-            assert low <= value <= high
-            assert CPU_LIMITS[key][0] <= value <= CPU_LIMITS[key][1]
-
-
-def test_throughput_ratio_of_an_ideal_machine_is_its_cores():
-    numbers = IDEAL | {"sequential_s": 0.3, "inter_op_fraction": 0.5, "intra_op_fraction": 0.9}
-    assert throughput_ratio(numbers) == pytest.approx(10.0)
-
-
-def test_medoid_is_the_draw_in_the_middle():
-    middle = {key: (low + high) / 2 for key, (low, high) in RANGES.items()}
-    lowest = {key: low for key, (low, _) in RANGES.items()}
-    highest = {key: high for key, (_, high) in RANGES.items()}
-    assert medoid([lowest, middle, highest]) == 1
-
-
-def test_neighbour_ratio_ignores_steps_to_the_system_default():
-    space = cpu_space(maximum=3)
-    cost = np.where((space.values == 0).any(axis=1), 1000.0, 2.0 ** space.values.sum(axis=1))
-    assert neighbour_ratio(space, cost) == pytest.approx(2.0)
-
-
-GOOD = hardware("test", {key: (low + high) / 2 for key, (low, high) in RANGES.items()}, {})
+GOOD = hardware(INCEPTION_V3, {key: (low + high) / 2 for key, (low, high) in RANGES.items()}, "test")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,12 @@ CONF = Path(__file__).parents[2] / "conf" / "workload"
 
 def build(name: str, **overrides):
     config = OmegaConf.create(
-        {"slot_s": 60.0, "servers": 1, "workload": OmegaConf.load(CONF / f"{name}.yaml")}
+        {
+            "slot_s": 60.0,
+            "servers": 1,
+            "model": {"sizes": "constant"},
+            "workload": OmegaConf.load(CONF / f"{name}.yaml"),
+        }
     )
     for key, value in overrides.items():
         OmegaConf.update(config, f"workload.{key.replace('__', '.')}", value)
