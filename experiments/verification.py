@@ -18,7 +18,7 @@ import numpy as np
 from experiments.arguments import parse, refuse
 from experiments.verification_models import MODELS, Model, Quantity
 from serving.slot import Slot
-from sim.engine import SlotTally
+from sim.engine import Boundary, SlotTally
 from sim.engines import make_engine
 
 SEEDS = range(10)
@@ -68,7 +68,7 @@ class Comparison:
 def replicate(model: Model, seed: int, engine_name: str = "compiled", warm_up: int = WARM_UP) -> Replication:
     """One replication: a warm-up that is thrown away, then the slot that counts."""
     rng = np.random.default_rng(seed)
-    boundary = "carry" if model.queue_limit is None else "bounded"
+    boundary: Boundary = "carry" if model.queue_limit is None else "bounded"
     engine = make_engine(
         engine_name, model.speeds, boundary, model.queue_limit, model.servers, model.dispatch
     )
@@ -86,7 +86,7 @@ def replicate(model: Model, seed: int, engine_name: str = "compiled", warm_up: i
 
 def compare(model: Model, replications: Sequence[Replication]) -> list[Comparison]:
     """Every quantity that theory knows of the model; the intervals are Student's over the seeds."""
-    from scipy.stats import t as student_t
+    from scipy.stats import t as student_t  # type: ignore[import-untyped]
 
     quantile = student_t.ppf(1 - (1 - CONFIDENCE) / COMPARISONS / 2, len(replications) - 1)
     comparisons = []

@@ -53,7 +53,7 @@ def nothing(rng: np.random.Generator, count: int) -> Floats:  # noqa: ARG001 - s
 
 
 def one_in(size: int, rng: np.random.Generator, count: int) -> Floats:
-    """Exponential for one request in ``size``, nothing for the others: full batches take exponential times."""
+    """Exponential for one request in ``size``, nothing for the others: full batches are exponential."""
     demand_s = np.zeros(count)
     demand_s[::size] = rng.exponential(1.0, len(demand_s[::size]))
     return demand_s
@@ -61,23 +61,25 @@ def one_in(size: int, rng: np.random.Generator, count: int) -> Floats:
 
 def constant_speed(limit: int, batching: Batching | None = None) -> SpeedTable:
     """``limit`` servers, or one with so many places that do not notice each other."""
-    places = np.arange(limit + 1)
-    return SpeedTable(np.array([limit]), 1.0 * (places > 0)[None, :], places[None, :] / limit, batching)
+    places = np.arange(limit + 1.0)
+    busy: Floats = places / limit
+    return SpeedTable(np.array([limit]), (places > 0).astype(np.float64)[None, :], busy[None, :], batching)
 
 
 def one_shared_processor(limit: int = 2000) -> SpeedTable:
     """Processor sharing."""
-    places = np.arange(limit + 1)
-    speed = np.divide(1.0, places, out=np.zeros(limit + 1), where=places > 0)
-    return SpeedTable(np.array([limit]), speed[None, :], 1.0 * (places > 0)[None, :])
+    places = np.arange(limit + 1.0)
+    speed: Floats = np.divide(1.0, places, out=np.zeros(limit + 1), where=places > 0)
+    return SpeedTable(np.array([limit]), speed[None, :], (places > 0).astype(np.float64)[None, :])
 
 
 def slowing_down(limit: int, slowdown: float) -> SpeedTable:
     """Processor sharing in which each further request costs the others some speed."""
-    places = np.arange(limit + 1)
-    speed = np.where(places > 0, 1 / (1 + slowdown * (places - 1)), 0.0)
-    pace = places * speed
-    return SpeedTable(np.array([limit]), speed[None, :], pace[None, :] / pace.max())
+    places = np.arange(limit + 1.0)
+    speed: Floats = np.where(places > 0, 1 / (1 + slowdown * (places - 1)), 0.0)
+    pace: Floats = places * speed
+    busy: Floats = pace / pace.max()
+    return SpeedTable(np.array([limit]), speed[None, :], busy[None, :])
 
 
 def batches(size: int, timeout_s: float = 0.0, fixed_s: float = 0.0, limit: int = 1) -> SpeedTable:
@@ -154,7 +156,9 @@ def _lossy(
     limit = int(speeds.limit[0])
     served = np.minimum(np.arange(1, limit + queue_limit + 1), limit)
     loss, latency = theory.birth_death(load, served * speeds.speed[0, served])
-    numbers: dict[Quantity, float] = {"latency": latency} | ({"loss": loss} if loss > 0.01 else {})
+    numbers: dict[Quantity, float] = {"latency": latency}
+    if loss > 0.1:  # a rarer one takes too many requests to measure within 1 %
+        numbers["loss"] = loss
     name = f"{name}, load {load}"
     return Model(name, load, speeds, numbers, demands, queue_limit=queue_limit, requests=1_500_000)
 
@@ -200,7 +204,6 @@ MODELS: tuple[Model, ...] = (
     _mmc(4, 3.0),
     _mmc(10, 8.0),
     _mg1("M/D/1", 0.6, deterministic, 0.0, 600_000),
-    _mg1("M/G/1, lognormal", 0.4, lognormal, 4.0, 2_000_000),
     _mg1("M/G/1, two kinds", 0.6, two_kinds, 2.25, 1_200_000),
     _sharing("M/M/1-PS", exponential),
     _sharing("M/D/1-PS", deterministic),
@@ -212,15 +215,15 @@ MODELS: tuple[Model, ...] = (
     _lossy("M/D/3/3", 2.0, constant_speed(3), 0, deterministic),
     _lossy("M/G/3/3, lognormal", 2.0, constant_speed(3), 0, lognormal),
     _lossy("slowing down, 6 places, 50 waiting", 3.3, slowing_down(6, 0.08), 50),
-    _lossy("slowing down, 6 places, none waiting, lognormal", 3.3, slowing_down(6, 0.08), 0, lognormal),
-    _lossy("GPU curves, 4 threads, contention 0.8", 1.0, gpu(4, 0.8), 10),
+    _lossy("slowing down, 6 places, none waiting, two kinds", 3.3, slowing_down(6, 0.08), 0, two_kinds),
+    _lossy("GPU curves, 4 threads, contention 0.8", 1.2, gpu(4, 0.8), 10),
     _bulk("M/D^(1,4)/1", 2.4, 4, batches(4, 0.0, 1.0), nothing, theory.fixed_time(2.4, lambda _: 1.0, 400)),
     _bulk("M/D^(1,8)/1, a batch of k takes 1 + k / 4", 2.0, 8, batches(8, 0.0, 1.0),
         lambda _, count: np.full(count, 0.25), theory.fixed_time(2.0, lambda k: 1 + k / 4, 400)),
     _bulk("M/G^(1,4)/1, a batch takes what its requests take", 0.6, 4, batches(4), exponential,
         theory.summed_time(0.6, 400)),
     _full_batches(4, 2.4),
-    _full_batches(8, 5.6),
+    _full_batches(8, 4.8),
     _forming(8, 1.0, 4.0),
     _forming(3, 2.0, 1.5),
     _cluster("random", 4, 0.7, 1 / (1 - 0.7)),
