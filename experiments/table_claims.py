@@ -66,8 +66,8 @@ def distance_and_difference() -> Tabulated | None:
     return _tabulated(
         float(raw @ difference),
         np.array(noisy),
-        f"over {len(ratio)} pairs, 0 where the grid has it: {effective @ difference:.2f} with 0 at the value it "
-        f"stands for; with the ratio of costs instead {raw @ ratio:.2f} and {effective @ ratio:.2f}",
+        f"over {len(ratio)} pairs, 0 where the grid has it: {effective @ difference:.2f} with 0 at the value "
+        f"it stands for; with the ratio of costs instead {raw @ ratio:.2f} and {effective @ ratio:.2f}",
     )
 
 

@@ -103,8 +103,8 @@ def _says(
     return (
         f"With {zero_distance} zeros the rank correlation of distance and ratio is "
         f"{rank_correlation(distance, ratio):.2f} (of distance and plain difference "
-        f"{rank_correlation(distance, difference):.2f}), the median ratio {near:.2f} at distance 1 and at most "
-        f"{far:.2f}, at distance {medians.idxmax():.0f}."
+        f"{rank_correlation(distance, difference):.2f}), the median ratio {near:.2f} at distance 1 and at "
+        f"most {far:.2f}, at distance {medians.idxmax():.0f}."
     )
 
 
