@@ -49,7 +49,7 @@ def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 
         caption=(
             f"Noise-free mean cost (a lost request counts as 5 s), lighter is lower; each panel "
             f"has its own scale; 0 batch threads disable batching. {' '.join(says)} Profile "
-            f"{hardware}, exhaustive simulation."
+            f"{hardware}, exhaustive simulation; it was made to vary at least 2 x over the left panel."
         ),
         figure=figure,
         data=pd.concat(parts, ignore_index=True),

@@ -111,7 +111,7 @@ def test_the_report_shows_the_mean_cost_of_every_agent(page, world):
 
 @pytest.fixture(scope="module")
 def here(world):
-    """In the small world's folder, the shared look on; overrides for tables of the loads that figures read."""
+    """In the small world, with the shared look; overrides for tables of the loads that figures read."""
     style.apply()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(world.folder)
