@@ -33,8 +33,8 @@ FIG11_AGENTS := rrl,rrl_paper,q_learning,random,static,static_best,sequential,tf
 reproduce: setup ## run the experiments, then write figures, claims and results/report.html
 	@unset PYTHONDONTWRITEBYTECODE
 	started=$$SECONDS
-	echo "1/3 exhaustive table (about 1 minute on 2 cores)"
-	$(RUN) experiments.truth experiment=fig04
+	echo "1/3 exhaustive tables for Fig. 2 to 5 (about 1 minute on 2 cores)"
+	for figure in fig02 fig03 fig04 fig05 fig05_code; do $(RUN) experiments.truth experiment=$$figure; done
 	echo "2/3 runs for Fig. 9 (about 2 minutes)"
 	$(RUN) experiments.run --multirun experiment=fig09 agent.gamma=0,0.9 agent.radius=0,1,2,3,4,5,6 \
 		'seed=$(SEEDS)' $(SWEEP)

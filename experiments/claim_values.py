@@ -14,6 +14,7 @@ import numpy as np
 from experiments.convergence import HELD, settles_q
 from experiments.results import Run
 from experiments.statistics import Estimate, bootstrap, mean, median, ratio
+from experiments.table_claims import Tabulated, distance_and_difference, too_much_parallelism
 
 
 @dataclass(frozen=True)
@@ -203,10 +204,51 @@ def adam_over_ftrl(_runs: Sequence[Run], results: Path = Path("results/figures/f
     )
 
 
+def from_table(experiment: str, value: Callable[[], Tabulated | None]) -> Compute:
+    """A value that comes from an exhaustive table, whatever the runs."""
+
+    def compute(runs: Sequence[Run]) -> Outcome:  # noqa: ARG001 - same signature as others
+        return value() or Missing(f"python -m experiments.truth experiment={experiment}")
+
+    return compute
+
+
+def gpu_variance(runs: Sequence[Run]) -> Outcome:
+    """Squared coefficient of variation of the slots' mean latencies: RRL Plus of fig13 over that of fig11."""
+    on: list[dict[int, float]] = []
+    for experiment in ("fig13", "fig11"):
+        found = [
+            run
+            for run in runs
+            if run.folder.parent.name == experiment
+            and _agent(run).get("preset") == "rrl_plus"
+            and run.config["workload"]["name"] == "wiki"
+            and run.config["model"]["name"] == "inception_v3"
+        ]
+        if not found:
+            return Missing(f"no finished run of experiment={experiment} with agent=rrl_plus on workload=wiki")
+        on.append({_seed(run): _squared_variation(run) for run in found})
+    gpu, cpu = on
+    pairs = [(gpu[seed], cpu[seed]) for seed in sorted(gpu.keys() & cpu.keys())]
+    if not pairs:
+        return Missing("fig11 and fig13 have no seed in common for agent=rrl_plus")
+    return replace(
+        bootstrap([np.array(pairs)], ratio(mean)), note="over the slots of a run, learning included"
+    )
+
+
+def _squared_variation(run: Run) -> float:
+    latency_s = run.table("slots")["mean_latency_s"].dropna()
+    return float(latency_s.var() / latency_s.mean() ** 2)
+
+
 COMPUTE: dict[str, Compute] = {
     "C014": speed_up(2),
     "C015": speed_up(1),
     "C016": radius_zero_is_q_learning,
+    "C066": from_table("fig02", too_much_parallelism),
+    "C067": from_table("fig03", distance_and_difference),
+    "C068": gpu_variance,
     "C069": adam_over_ftrl,
 }
 """Later issues add their claims here."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from experiments.arguments import parse, refuse
 from experiments.claim_values import COMPUTE, Compute, Missing, Refuted
 from experiments.results import Run, finished_runs
+from experiments.table_claims import Tabulated
 from experiments.verdict import verdict
 
 CATALOGUE = Path(__file__).with_name("claims_catalogue.csv")
@@ -77,7 +78,10 @@ def read_catalogue(path: Path = CATALOGUE) -> list[Claim]:
 
 
 def judge(claim: Claim, runs: Sequence[Run], compute: Mapping[str, Compute] = COMPUTE) -> Judged:
-    """Value, interval and verdict of one claim; a verdict on the paper takes ``MINIMUM_SEEDS`` seeds."""
+    """Value, interval and verdict of one claim.
+
+    A verdict on the paper takes ``MINIMUM_SEEDS`` seeds, or an exhaustive table.
+    """
     if claim.type != "computed":
         return Judged(verdict=claim.type, reason=claim.note)
     if claim.id not in compute:
@@ -89,7 +93,8 @@ def judge(claim: Claim, runs: Sequence[Run], compute: Mapping[str, Compute] = CO
     outcome = compute[claim.id](runs)
     if isinstance(outcome, Missing):
         return Judged(verdict=NOT_YET, reason=f"missing: {outcome.reason}")
-    enough = outcome.seeds >= MINIMUM_SEEDS
+    exhaustive = isinstance(outcome, Tabulated)
+    enough = exhaustive or outcome.seeds >= MINIMUM_SEEDS
     if isinstance(outcome, Refuted):
         says = "not reproduced" if enough else NOT_YET
         return Judged(seeds=str(outcome.seeds), verdict=says, reason=outcome.reason)
@@ -98,7 +103,7 @@ def judge(claim: Claim, runs: Sequence[Run], compute: Mapping[str, Compute] = CO
         value=f"{outcome.value:.4g}",
         interval_low=f"{outcome.low:.4g}",
         interval_high=f"{outcome.high:.4g}",
-        seeds=str(outcome.seeds),
+        seeds="" if exhaustive else str(outcome.seeds),
         verdict=verdict(claim.paper_value, claim.unit, outcome.value, outcome.low, outcome.high)
         if enough
         else NOT_YET,

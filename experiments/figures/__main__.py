@@ -12,11 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiments.arguments import parse, refuse
-from experiments.figures import fig04, fig09, fig11, style
+from experiments.figures import fig02, fig03, fig04, fig05, fig09, fig11, style
 from serving.errors import UsageError
 
 DRAW: dict[str, Callable[[Path], style.Drawing]] = {
+    "fig02": fig02.draw,
+    "fig03": fig03.draw,
     "fig04": fig04.draw,
+    "fig05": fig05.draw,
     "fig09": fig09.draw,
     "fig11": fig11.draw,
 }

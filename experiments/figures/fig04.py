@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
 from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
-from experiments.settings import compose_settings
-from serving.configuration import cpu_space
+from experiments.surface import read_surface
 
 LOAD_RPS = 14.0
 INTRA_OP = 10
@@ -22,56 +21,50 @@ ZOOM = 2  # grid steps on each side of the best configuration
 
 def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 - needs a table, no runs
     """Draw from the exhaustive table of ``experiment=fig04``, or of that with further overrides."""
-    data = _latency_grid(overrides)
+    surface = read_surface("fig04", LOAD_RPS, overrides)
+    if surface is None:
+        raise NotYetComputedError("python -m experiments.truth experiment=fig04")
+    table = surface.table()
+    intra_op = min(INTRA_OP, int(table["intra_op_parallelism"].max()))
+    data = table[table["intra_op_parallelism"] == intra_op].reset_index(drop=True)
     grid = data.pivot_table(index="inter_op_parallelism", columns="request_parallelism", values="cost_s")
     best = data.sort_values("cost_s").iloc[0]
-    figure, axes = plt.subplots(1, 2, figsize=(WIDE_INCHES, 2.9))
-    _heatmap(axes[0], grid, annotate=False)
-    axes[0].set_title("all configurations")
     zoomed = grid.loc[
         _around(grid.index.to_numpy(), best["inter_op_parallelism"]),
         _around(grid.columns.to_numpy(), best["request_parallelism"]),
     ]
-    _heatmap(axes[1], zoomed, annotate=True)
-    axes[1].set_title("around the best one")
+    figure, axes = plt.subplots(1, 2, figsize=(WIDE_INCHES, 2.9))
+    for panel, shown, title in zip(
+        axes, (grid, zoomed), ("all configurations", "around the best one"), strict=True
+    ):
+        heatmap(panel, shown, title, "mean cost (s)", annotate=shown is zoomed)
+        panel.set_xlabel("request parallelism")
+        panel.set_ylabel("inter-op parallelism")
     spread = data["cost_s"].max() / data["cost_s"].min()
     return Drawing(
         name="fig04",
         title="Fig. 4: mean cost of Inception V3 under 14 requests/s on the CPU, intra-op parallelism 10",
         paper_shows=(
             "The paper shows latency that varies widely as a whole and smoothly in a small region, drawn in "
-            "finer steps than this grid has; the caption says how much ours varies around the best one."
+            "finer steps than this grid has: parallelism is a whole number, so ours zooms without refining."
         ),
         caption=(
             f"Noise-free mean cost in seconds (a lost request counts as 5 s), lighter is lower; 0 is the "
             f"system's own default. Worst over best {spread:.0f} x; zoomed region worst over best "
-            f"{zoomed.to_numpy().max() / zoomed.to_numpy().min():.2f} x. Profile paper_cpu, exhaustive "
-            f"simulation, standard error at most 1 % but in {int(data['capped'].sum())} of {len(data)} cells."
+            f"{zoomed.to_numpy().max() / zoomed.to_numpy().min():.2f} x, median step within it "
+            f"{median_step(zoomed.to_numpy()):.2f} x. Profile {surface.plain['hardware']['name']}, "
+            f"exhaustive simulation, standard error at most 1 % but in {int(data['capped'].sum())} of "
+            f"{len(data)} cells."
         ),
         figure=figure,
         data=data,
     )
 
 
-def _latency_grid(overrides: Sequence[str]) -> pd.DataFrame:
-    from experiments.truth import read_arrays
-
-    plain = compose_settings(["experiment=fig04", *overrides])
-    arrays = read_arrays(plain)
-    if arrays is None:
-        raise NotYetComputedError("python -m experiments.truth experiment=fig04")
-    system = plain["system"]
-    space = cpu_space(system["grid_maximum"], system["grid_minimum"])
-    row = int(np.flatnonzero(arrays["load_rps"] == LOAD_RPS)[0])
-    data = pd.DataFrame(space.values, columns=list(space.names)).assign(
-        load_rps=LOAD_RPS,
-        cost_s=arrays["cost"][row],
-        standard_error_s=arrays["standard_error"][row],
-        capped=arrays["capped"][row],
-    )
-    intra_op = min(INTRA_OP, system["grid_maximum"])
-    here: pd.DataFrame = data[data["intra_op_parallelism"] == intra_op].reset_index(drop=True)
-    return here
+def median_step(costs: np.ndarray) -> float:
+    """Median cost ratio of neighbours in a rectangle of costs."""
+    steps = [np.abs(np.diff(np.log(costs), axis=axis)).ravel() for axis in (0, 1)]
+    return float(np.exp(np.median(np.concatenate(steps))))
 
 
 def _around(values: np.ndarray, centre: float) -> np.ndarray:
@@ -82,18 +75,20 @@ def _around(values: np.ndarray, centre: float) -> np.ndarray:
     return inner[first : first + 2 * ZOOM + 1]
 
 
-def _heatmap(axes: Axes, grid: pd.DataFrame, annotate: bool) -> None:
+def heatmap(axes: Axes, grid: pd.DataFrame, title: str, label: str, annotate: bool) -> None:
+    """Costs over two knobs (rows and columns of the grid), lighter is lower."""
     costs = grid.to_numpy()
     norm = LogNorm(costs.min(), costs.max())
     image = axes.imshow(costs, origin="lower", cmap="viridis_r", norm=norm, aspect="auto")
+    axes.set_title(title)
     axes.set_xticks(range(len(grid.columns)), [str(value) for value in grid.columns])
     axes.set_yticks(range(len(grid.index)), [str(value) for value in grid.index])
-    axes.set_xlabel("request parallelism")
-    axes.set_ylabel("inter-op parallelism")
     axes.grid(False)
     figure = axes.get_figure()
     if figure is not None:
-        figure.colorbar(image, ax=axes, label="mean cost (s)")
+        bar = figure.colorbar(image, ax=axes, label=label, format="%g")
+        narrow = costs.max() < 10 * costs.min()  # then at most one tick is a power of ten
+        bar.ax.yaxis.set_minor_formatter("{x:g}" if narrow else "")
     if annotate:
         for (row, column), cost in np.ndenumerate(costs):
             dark = norm(cost) > 0.5

@@ -13,6 +13,8 @@ import pytest
 from experiments.claim_values import COMPUTE
 from experiments.claims import judge, main, read_catalogue
 from experiments.results import finished_runs
+from experiments.settings import compose_settings
+from experiments.truth import table_path
 from experiments.verdict import PaperValue, verdict
 
 
@@ -192,7 +194,64 @@ def test_unfinished_runs_do_not_count(tmp_path):
     assert "no finished run" in judged(tmp_path, "C014").reason
 
 
-def test_the_program_writes_every_claim(tmp_path, capsys):
+def write_rrl_plus(folder: Path, experiment: str, seed: int, latency_s: list[float]) -> None:
+    """A finished run of RRL Plus under WiKi with these latencies."""
+    run = folder / experiment / str(seed)
+    run.mkdir(parents=True)
+    pd.DataFrame({"mean_latency_s": latency_s}).to_parquet(run / "slots.parquet")
+    config = {
+        "seed": seed, "model": {"name": "inception_v3"}, "workload": {"name": "wiki"},
+        "agent": {"preset": "rrl_plus"},
+    }  # fmt: skip
+    (run / "manifest.json").write_text(json.dumps({"status": "finished", "seed": seed, "config": config}))
+
+
+def test_variance_on_gpu_over_that_on_cpu(tmp_path):
+    for seed in range(10):
+        write_rrl_plus(tmp_path, "fig11", seed, [1.0, 2.0, 3.0])
+    assert "experiment=fig13" in judged(tmp_path, "C068").reason
+    for seed in range(10):
+        write_rrl_plus(tmp_path, "fig13", seed, [0.0, 0.2, math.nan, 0.4])  # twice the spread over its mean
+    said = judged(tmp_path, "C068")
+    assert (said.value, said.verdict) == ("4", "reproduced")
+
+
+@pytest.fixture
+def random_table(tmp_path, monkeypatch):
+    """A table of random costs where the claims look for it; the costs by load and flat index."""
+    monkeypatch.chdir(tmp_path)
+    cost = np.random.default_rng(0).lognormal(size=(2, 1331))
+    arrays = dict.fromkeys(("capped", "p95_latency_s", "mean_latency_s", "utilisation"), np.zeros((2, 1331)))
+    arrays |= {"load_rps": np.array([1.0, 14.0]), "cost": cost, "standard_error": 0.01 * cost}
+    path = table_path(compose_settings(["experiment=fig02"]))
+    path.parent.mkdir(parents=True)
+    np.savez(path, **arrays)
+    return dict(zip((1, 14), cost, strict=True))
+
+
+def test_a_claim_from_an_exhaustive_table_needs_no_seeds(random_table):
+    said = judged(Path(), "C066")
+    expected = random_table[1][-1] / random_table[1].min()  # the last is (10, 10, 10)
+    assert float(said.value) == pytest.approx(expected, rel=1e-3)
+    assert (said.seeds, said.verdict) == ("", "reproduced")
+    # Two cells of 1 % each: their ratio has 1.4 %, the interval 1.96 times that to each side.
+    assert float(said.interval_high) == pytest.approx(expected * (1 + 1.96 * 0.0141), rel=0.01)
+
+
+def test_no_rank_correlation_where_cost_is_noise(random_table):
+    said = judged(Path(), "C067")
+    assert abs(float(said.value)) < 0.02
+    assert float(said.interval_low) < float(said.value) < float(said.interval_high)
+
+
+def test_claims_of_tables_that_are_missing_say_what_to_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for claim, experiment in (("C066", "fig02"), ("C067", "fig03")):
+        assert f"python -m experiments.truth experiment={experiment}" in judged(tmp_path, claim).reason
+
+
+def test_the_program_writes_every_claim(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # away from the tables of this checkout
     for seed in range(10):
         write_run(tmp_path / "runs", seed, 0, 100)
         write_run(tmp_path / "runs", seed, 1, 20)

@@ -2,15 +2,23 @@
 
 import csv
 import re
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from scipy.stats import spearmanr
 from tests_support import SMALL
 
+from experiments import surface
 from experiments.convergence import first_passage, settles
-from experiments.figures import fig04, style
+from experiments.figures import fig02, fig03, fig04, fig05, style
 from experiments.results import finished_runs, slots_of
+from experiments.settings import compose_settings
+from experiments.truth import cost_table, read_arrays
+from serving.configuration import cpu_space
+from serving.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +107,87 @@ def test_the_report_shows_the_mean_cost_of_every_agent(page, world):
     for preset, cost in rows.groupby("preset")["cost"].mean().items():
         assert str(preset) in page
         assert f"{cost:.4g}" in page
+
+
+@pytest.fixture(scope="module")
+def here(world):
+    """In the small world, with the shared look; overrides for tables of the loads that figures read."""
+    style.apply()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(world.folder)
+        yield [*SMALL, "table.load_rps=[1,14]"]
+
+
+def computed(experiment, overrides):
+    """The arrays of a recipe's table, computed where they are missing."""
+    plain = compose_settings([f"experiment={experiment}", *overrides])
+    assert cost_table(plain) is not None
+    return plain, read_arrays(plain)
+
+
+def test_fig02_compares_with_sequential_execution(here):
+    plain, arrays = computed("fig02", here)
+    data = fig02.draw(None, here).data.set_index(["measure", "knob", "value"])["speed_up"]
+    space = cpu_space(2, 0)
+    cost = arrays["cost"][0]
+    expected = cost[space.index((1, 1, 1))] / cost[space.index((1, 1, 2))]
+    assert data["latency_at_1_rps", "intra-op", 2] == expected > 1
+    for measure in ("latency_at_1_rps", "saturated_throughput"):
+        assert (data[measure].xs(1, level="value") == 1).all()
+    # Saturated, (2, 1, 1) serves two at once: twice as much, less what the profile's memory contention costs.
+    contention = plain["hardware"]["models"]["inception_v3"]["memory_contention"]
+    assert data["saturated_throughput", "request", 2] == pytest.approx(2 / (1 + contention))
+
+
+@pytest.mark.parametrize("zero_distance", ["raw", "effective"])
+def test_pairs_are_those_of_the_space(zero_distance):
+    space = cpu_space(3, 0, 3)
+    cost = np.random.default_rng(0).lognormal(size=space.size)
+    distance, ratio = surface.pair_distances(space, zero_distance), surface.pair_ratios(cost)
+    for pair, (first, second) in enumerate(combinations(range(space.size), 2)):
+        assert distance[pair] == space.distances(first, "euclidean", zero_distance)[second]
+        assert ratio[pair] == pytest.approx(max(cost[first] / cost[second], cost[second] / cost[first]))
+
+
+@pytest.mark.parametrize("ties", [3, 1000])
+def test_rank_correlation_is_spearmans(ties):
+    rng = np.random.default_rng(ties)
+    one, other = rng.integers(0, ties, 200), rng.normal(size=200)
+    other += one
+    assert surface.rank_correlation(one, other) == pytest.approx(spearmanr(one, other).statistic)
+
+
+def test_fig03_counts_every_pair_once_and_keeps_steps_to_the_defaults_apart(here):
+    _, arrays = computed("fig03", here)
+    drawing = fig03.draw(None, here)
+    for _, bins in drawing.data.groupby("zero_distance"):
+        assert bins["pairs"].sum() == 27 * 26 / 2
+        assert (np.diff(bins[["p10_ratio", "p25_ratio", "p50_ratio", "p75_ratio", "p90_ratio"]]) >= 0).all()
+    cost = arrays["cost"][1].reshape(3, 3, 3)
+    steps = [np.diff(np.log(cost), axis=axis).take(1, axis) for axis in range(3)]
+    inner = np.abs(np.concatenate(steps)).ravel()
+    assert f"of the {len(inner)} single steps" in drawing.caption
+    assert f"at most {np.expm1(np.median(inner)):.0%} and" in drawing.caption
+
+
+def test_fig05_draws_both_grids_at_batch_size_50(here, tmp_path):
+    profile = {"fixed_s": 0.01, "request_s": 0.005, "contention": 0.8, "kernel_share": 0.8}
+    hardware = {"name": "a_gpu", "processor": "gpu", "unbatched_requests": 40}
+    (tmp_path / "gpu.yaml").write_text(yaml.safe_dump(hardware | {"models": {"inception_v3": profile}}))
+    overrides = ["hardware=paper_cpu", f"hardware.file={tmp_path}/gpu.yaml", "progress=false"]
+    overrides += ["system.batch_threads=[0,1,4]", "system.batch_timeout_us=[0,30000]"]
+    overrides += ["system.batch_size=[8,50]", "table.relative_error=0.05"]
+    for experiment in ("fig05", "fig05_code"):
+        computed(experiment, overrides)
+    drawing = fig05.draw(None, overrides)
+    assert set(drawing.data["grid"]) == {"fig05", "fig05_code"}
+    assert set(drawing.data["batch_size"]) == {50}
+    assert set(drawing.data["load_rps"]) == {61}
+    assert len(drawing.data) == 2 * 3 * 2
+    assert "a_gpu" in drawing.caption
+
+
+def test_a_load_that_the_table_lacks_is_named(here):
+    computed("fig04", here)
+    with pytest.raises(UsageError, match=r"table.load_rps=\[1.0, 14.0\], expected the load 7 of fig04"):
+        surface.read_surface("fig04", 7.0, here)

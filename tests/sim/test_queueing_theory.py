@@ -1,141 +1,25 @@
-"""The engines agree with queueing theory: closed forms, Little's law, utilisation, work conservation.
+"""The engines agree with queueing theory: closed forms, Little's law, utilisation.
 
-Ten fixed seeds for each model. A model agrees where the theory's value lies within a confidence interval
-over the seeds whose half-width is at most 1 % of the mean; the confidence is 95 % for all comparisons
-together (Bonferroni).
+The systems, their theory and the measurement stand in ``experiments.verification``, ``verification_models``
+and ``verification_theory``. Ten fixed seeds for each. A system agrees where the theory's value lies within a
+confidence interval over the seeds whose half-width is at most 1 % of the mean; the confidence is 95 % for all
+comparisons together (Bonferroni). What is measured here must be what docs/verification.md says.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import t as student_t
 
+from experiments.verification import PAGE, SEEDS, Replication, compare, replicate
+from experiments.verification_models import MODELS, Model, constant_speed
 from serving.slot import Slot
-from sim.engine import SlotTally
 from sim.engines import make_engine
-from sim.speeds import SpeedTable
-
-SEEDS = range(10)
-WARM_UP = 20_000
-
-Sizes = Callable[[np.random.Generator, int], np.ndarray]  # mean 1
 
 
-def exponential(rng: np.random.Generator, count: int) -> np.ndarray:
-    return rng.exponential(1.0, count)
-
-
-def deterministic(rng: np.random.Generator, count: int) -> np.ndarray:
-    return np.ones(count)
-
-
-def lognormal(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Squared coefficient of variation 4."""
-    variance = math.log(5.0)
-    return rng.lognormal(-variance / 2, math.sqrt(variance), count)
-
-
-def constant_speed(limit: int) -> SpeedTable:
-    places = np.arange(limit + 1)
-    return SpeedTable(np.array([limit]), 1.0 * (places > 0)[None, :], places[None, :] / limit)
-
-
-def one_shared_processor(limit: int = 2000) -> SpeedTable:
-    places = np.arange(limit + 1)
-    speed = np.divide(1.0, places, out=np.zeros(limit + 1), where=places > 0)
-    return SpeedTable(np.array([limit]), speed[None, :], 1.0 * (places > 0)[None, :])
-
-
-def slowing_down(limit: int, slowdown: float) -> SpeedTable:
-    places = np.arange(limit + 1)
-    speed = np.where(places > 0, 1 / (1 + slowdown * (places - 1)), 0.0)
-    pace = places * speed
-    return SpeedTable(np.array([limit]), speed[None, :], pace[None, :] / pace.max())
-
-
-def erlang_c_latency(load: float, servers: int) -> float:
-    """Mean time in an M/M/c system with service rate 1 (Erlang C)."""
-    blocked = load**servers / math.factorial(servers) * servers / (servers - load)
-    free = sum(load**k / math.factorial(k) for k in range(servers))
-    return 1 + blocked / (free + blocked) / (servers - load)
-
-
-def birth_death(load: float, speeds: SpeedTable, queue_limit: int) -> tuple[float, float]:
-    """Probability of loss and mean latency of those served, from the balance equations."""
-    limit = int(speeds.limit[0])
-    weights = [1.0]
-    for n in range(1, limit + queue_limit + 1):
-        served = min(n, limit)
-        weights.append(weights[-1] * load / (served * speeds.speed[0, served]))
-    probability = np.array(weights) / sum(weights)
-    loss = float(probability[-1])
-    return loss, float(probability @ np.arange(len(probability))) / (load * (1 - loss))
-
-
-@dataclass(frozen=True)
-class Model:
-    name: str
-    speeds: SpeedTable
-    load: float  # arrivals per mean service time
-    latency_s: float  # in theory
-    sizes: Sizes = exponential
-    queue_limit: int | None = None
-    loss: float = 0.0
-    requests: int = 600_000  # in each replication, after the warm-up
-
-
-def lossy(name: str, speeds: SpeedTable, load: float, queue_limit: int) -> Model:
-    loss, latency_s = birth_death(load, speeds, queue_limit)
-    return Model(name, speeds, load, latency_s, queue_limit=queue_limit, loss=loss, requests=1_500_000)
-
-
-MODELS = [
-    Model("M/M/1, 0.5", constant_speed(1), 0.5, 1 / (1 - 0.5)),
-    Model("M/M/1, 0.7", constant_speed(1), 0.7, 1 / (1 - 0.7), requests=1_500_000),
-    Model("M/M/4, 0.75", constant_speed(4), 3.0, erlang_c_latency(3.0, 4)),
-    Model("M/M/10, 0.8", constant_speed(10), 8.0, erlang_c_latency(8.0, 10)),
-    Model("M/D/1", constant_speed(1), 0.6, 1 + 0.6 / (2 * (1 - 0.6)), deterministic),
-    Model("M/M/1-PS", one_shared_processor(), 0.6, 1 / (1 - 0.6), exponential),
-    Model("M/D/1-PS", one_shared_processor(), 0.6, 1 / (1 - 0.6), deterministic),
-    Model("M/G/1-PS", one_shared_processor(), 0.6, 1 / (1 - 0.6), lognormal, requests=1_500_000),
-    lossy("M/M/1/5", constant_speed(1), 0.9, 4),
-    lossy("M/M/4/10", constant_speed(4), 4.0, 6),
-    lossy("M/M/3/3", constant_speed(3), 2.0, 0),
-    lossy("state-dependent, K=56", slowing_down(6, 0.08), 3.3, 50),
-]
-COMPARISONS = len(MODELS) + 3 + 1  # mean latencies, losses of the three models that lose, SimPy
-
-
-def run(
-    model: Model, engine_name: str, seed: int, requests: int, warm_up: int
-) -> tuple[SlotTally, Slot, float]:
-    """One replication after its warm-up: tally, slot, and mean demand."""
-    rng = np.random.default_rng(seed)
-    boundary = "carry" if model.queue_limit is None else "bounded"
-    engine = make_engine(engine_name, model.speeds, boundary, model.queue_limit)
-    start_s = 0.0
-    for index, count in enumerate((warm_up, requests)):
-        arrival_s = start_s + np.cumsum(rng.exponential(1 / model.load, count))
-        duration_s = float(arrival_s[-1]) * (1 + 1e-12) - start_s
-        slot = Slot(index, start_s, duration_s, arrival_s, np.ones(0), model.load)
-        demand_s = model.sizes(rng, count)
-        tally = engine.serve(0, slot, demand_s)
-        start_s = slot.end_s
-    return tally, slot, float(demand_s.mean())
-
-
-def assert_agrees(values: list[float], theory: float, half_width: float = 0.01) -> None:
-    mean, error = np.mean(values), np.std(values, ddof=1) / math.sqrt(len(values))
-    width = student_t.ppf(1 - 0.05 / COMPARISONS / 2, len(values) - 1) * error
-    assert width <= half_width * mean
-    assert abs(mean - theory) <= width
-
-
-def assert_accounts_balance(model: Model, tally: SlotTally, slot: Slot, mean_demand_s: float) -> None:
+def assert_accounts_balance(model: Model, one: Replication) -> None:
     """Conservation, Little's law, utilisation: on every run, up to who is in the system at its ends."""
+    tally, slot, mean_demand_s = one
     completions, arrivals = len(tally.latency_s), len(slot.arrival_s)
     assert tally.backlog_start + arrivals == completions + tally.rejections + tally.backlog_end
     if model.queue_limit is None:
@@ -143,31 +27,42 @@ def assert_accounts_balance(model: Model, tally: SlotTally, slot: Slot, mean_dem
         area = tally.backlog_start * slot.duration_s
         area += (slot.end_s - slot.arrival_s).sum() - (slot.end_s - tally.completed_at_s).sum()
         assert area == pytest.approx(tally.latency_s.sum(), rel=2e-3)
-    peak = (model.speeds.speed[0] * np.arange(model.speeds.speed.shape[1])).max()
-    carried = (arrivals - tally.rejections) / slot.duration_s
-    assert tally.busy_s / slot.duration_s == pytest.approx(carried * mean_demand_s / peak, rel=6e-3)
+    if model.speeds.batching is None:
+        peak = (model.speeds.speed[0] * np.arange(model.speeds.speed.shape[1])).max() * model.servers
+        carried = (arrivals - tally.rejections) / slot.duration_s
+        assert tally.busy_s / slot.duration_s == pytest.approx(carried * mean_demand_s / peak, rel=6e-3)
+
+
+def on_the_page(model: str, quantity: str) -> tuple[float, float]:
+    """Theory and measurement as docs/verification.md gives them."""
+    (line,) = [one for one in PAGE.read_text().splitlines() if one.startswith(f"| {model} | {quantity} |")]
+    theory, measured = line.split("|")[3:5]
+    return float(theory), float(measured)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_closed_forms(model: Model) -> None:
-    latency_s, loss = [], []
+    replications = []
     for seed in SEEDS:
-        tally, slot, mean_demand_s = run(model, "compiled", seed, model.requests, WARM_UP)
-        assert_accounts_balance(model, tally, slot, mean_demand_s)
-        latency_s.append(float(tally.latency_s.mean()))
-        loss.append(tally.rejections / len(slot.arrival_s))
-    assert_agrees(latency_s, model.latency_s)
-    if model.loss > 0.01:
-        assert_agrees(loss, model.loss)
+        one = replicate(model, seed)
+        assert_accounts_balance(model, one)
+        replications.append(one)
+    for comparison in compare(model, replications):
+        assert comparison.agrees(), comparison
+        theory, measured = on_the_page(comparison.model, comparison.quantity)
+        assert theory == pytest.approx(comparison.theory, rel=1e-4)
+        assert measured == pytest.approx(comparison.measured, rel=1e-3)
+
+
+def test_the_page_lists_nothing_else() -> None:
+    rows = [line for line in PAGE.read_text().splitlines() if line.endswith(" % |")]
+    assert len(rows) == sum(len(model.theory) for model in MODELS)
 
 
 def test_closed_form_on_the_simpy_engine() -> None:
-    model = MODELS[0]
-    latency_s = []
-    for seed in SEEDS:
-        tally, _, _ = run(model, "simpy", seed, 20_000, 1_000)
-        latency_s.append(float(tally.latency_s.mean()))
-    assert_agrees(latency_s, model.latency_s, half_width=0.04)
+    model = replace(MODELS[0], requests=20_000, theory={"latency": MODELS[0].theory["latency"]})
+    (comparison,) = compare(model, [replicate(model, seed, "simpy", 1_000) for seed in SEEDS])
+    assert comparison.agrees(half_width=0.05)
 
 
 @pytest.mark.parametrize("name", ["simpy", "compiled"])
