@@ -6,7 +6,8 @@ Without it, the simulator: ``requests_per_s`` is per second of this process's CP
 rounds; the rounds of all benchmarks are interleaved, so that a busy machine slows them alike. All serve the
 same requests (except ``ciw_mmc``: first come, first served at constant speed, without a limit).
 ``sim_compiled`` hands mean, p95 and histogram of every slot to Python as a run does,
-``sim_compiled_arrays`` the raw latencies.
+``sim_compiled_arrays`` the raw latencies; ``sim_c`` is the same model in C, where there is a compiler. Whole
+pieces of work follow: see ``experiments.bench_simulator``.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from experiments import bench_agents
+from experiments import bench_agents, bench_simulator
 from experiments.arguments import parse
+from experiments.yardsticks.c_kernel import Serve, compile_kernel
 from experiments.yardsticks.ciw_queue import serve_ciw
 from experiments.yardsticks.naive import serve_naive
 from experiments.yardsticks.plain import serve_plain
@@ -106,14 +108,21 @@ def _serve_plain(load: Load) -> None:
     serve_plain(load.speeds, [(0, slot, demand_s) for slot, demand_s in requests], QUEUE_LIMIT)
 
 
+def _serve_c(serve: Serve, load: Load) -> None:
+    serve(load.speeds, load.slots, load.demands_s, QUEUE_LIMIT)
+
+
 def _benchmarks(speeds: SpeedTable) -> list[Benchmark]:
     compiled = make_engine("compiled", speeds, "bounded", QUEUE_LIMIT)
     simpy = make_engine("simpy", speeds, "bounded", QUEUE_LIMIT)
+    serve_c = compile_kernel()
+    c = [Benchmark("sim_c", lambda load: _serve_c(serve_c, load), 400)] if serve_c else []
     return [
         Benchmark("sim_plain", _serve_plain, 60),
         Benchmark("sim_simpy", lambda load: _serve_arrays(simpy, load), 12),
         Benchmark("sim_compiled", lambda load: _serve_measured(compiled, load), 400),
         Benchmark("sim_compiled_arrays", lambda load: _serve_arrays(compiled, load), 400),
+        *c,
         Benchmark(
             "sim_simpy_per_request",
             lambda load: serve_per_request(load.speeds, 0, load.slots, load.demands_s, QUEUE_LIMIT),
@@ -149,8 +158,11 @@ def measure(benchmarks: list[Benchmark], load: Load, rounds: int) -> dict[str, f
     return rates
 
 
-def main(arguments: list[str], slots: int = 400, rounds: int = 15) -> int:
-    """Run all benchmarks; the exit code. Fewer slots and rounds make a quick, worse measurement."""
+def main(arguments: list[str], slots: int = 400, rounds: int = 15, whole: bool = True) -> int:
+    """Run all benchmarks; the exit code.
+
+    Fewer slots and rounds make a quick, worse measurement; whole pieces of work can be left out.
+    """
     agents = parse(arguments, {"agents": "none"}, __doc__ or "")["agents"]
     if agents != "none":
         return bench_agents.main(agents)
@@ -159,6 +171,8 @@ def main(arguments: list[str], slots: int = 400, rounds: int = 15) -> int:
     for name, rate in rates.items():
         ratio = rate / rates["sim_plain"]
         line = {"benchmark": name, "requests_per_s": round(rate), "ratio_to_plain": round(ratio, 4)}
+        print(json.dumps(line), flush=True)
+    for line in bench_simulator.lines() if whole else ():
         print(json.dumps(line), flush=True)
     return 0
 

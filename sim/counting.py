@@ -21,6 +21,7 @@ _SHIFT = 52 - 7
 _FIRST_CELL = int(EDGES_S[:1].view(np.int64)[0] >> _SHIFT)
 _CELLS = int(EDGES_S[-1:].view(np.int64)[0] >> _SHIFT) + 1 - _FIRST_CELL
 _CELL_STARTS_S = (np.arange(_FIRST_CELL, _FIRST_CELL + _CELLS) << _SHIFT).view(np.float64)
+_NO_TICKS = (np.zeros(0, dtype=np.int64), np.zeros(0))
 _EDGES_BEFORE = np.searchsorted(EDGES_S, _CELL_STARTS_S, side="right").astype(np.int64)
 
 
@@ -45,8 +46,9 @@ def count(
 ) -> Counts:
     """Count the completions of a slot that took ``elapsed_s`` and is parted in so many ticks."""
     histogram = np.zeros(BIN_COUNT, dtype=np.int64)
-    completions = np.zeros(ticks, dtype=np.int64)
-    latency_sums_s = np.zeros(ticks)
+    completions, latency_sums_s = _NO_TICKS
+    if ticks:
+        completions, latency_sums_s = np.zeros(ticks, dtype=np.int64), np.zeros(ticks)
     per_second = ticks / elapsed_s
     total_s, violations = _count(
         latency_s, completed_at_s, slo_s, start_s, per_second,

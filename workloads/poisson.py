@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -82,11 +83,13 @@ class PoissonWorkload(ABC):
                 piece = next(pieces, Piece(math.inf, piece.rate_rps))
                 rate_rps.append(piece.rate_rps)
             edge_s.append(end_s)
-            checks.slot_fits(np.max(rate_rps) * self.slot_s * self.servers)
-            expected = np.concatenate(([0.0], np.cumsum(np.diff(edge_s) * rate_rps)))
-            load_rps = float(expected[-1]) / self.slot_s
+            checks.slot_fits(max(rate_rps) * self.slot_s * self.servers)
+            expected = [0.0]
+            for (begin_s, until_s), rate in zip(pairwise(edge_s), rate_rps, strict=True):
+                expected.append(expected[-1] + (until_s - begin_s) * rate)
+            load_rps = expected[-1] / self.slot_s
             arrival_s = poisson_arrivals(
-                np.asarray(edge_s), self.servers * expected, stream(seed, "arrivals", index)
+                np.array(edge_s), self.servers * np.array(expected), stream(seed, "arrivals", index)
             )
             size = self.sizes.of_slot(seed, index, len(arrival_s))
             yield Slot(index, start_s, self.slot_s, arrival_s, size, load_rps, self.servers)
