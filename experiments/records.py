@@ -27,7 +27,7 @@ from serving.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-SEMANTICS_VERSION = 1  # raised when the same settings give other rows than before
+SEMANTICS_VERSION = 2  # raised when the same settings give other rows than before
 ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("numpy", "simpy", "numba", "pandas", "pyarrow", "hydra-core", "gymnasium")
 
