@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from saved_models import export_keras, export_tf1, export_tf2
+from saved_models import SPEECH, export_keras, export_tf1, export_tf2
 from server_process import ServerProcess, running_server
-
-SPEECH = {"depth": 1, "width": 32}
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 WEIGHTS = np.arange(12, dtype=np.float32).reshape(4, 3) / 10
 BIAS = np.array([0.5, -0.5, 0.25], dtype=np.float32)
+SPEECH = {"depth": 1, "width": 32}
 WORDS = ("zero", "one", "two")
 ECHOED = ("float32", "float64", "float16", "bfloat16", "int32", "int64", "uint8", "int8", "uint16", "int16")
 ECHOED += ("uint32", "uint64", "bool", "text", "raw", "complex64", "complex128")

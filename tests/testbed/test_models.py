@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SPEECH
+from saved_models import SPEECH
 from server_process import ROOT, environment
 
 from serving.errors import UsageError
