@@ -12,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiments.arguments import parse, refuse
-from experiments.figures import fig04, fig09, fig11, style
+from experiments.figures import fig04, fig09, fig10, fig11, style
 from serving.errors import UsageError
 
 DRAW: dict[str, Callable[[Path], style.Drawing]] = {
     "fig04": fig04.draw,
     "fig09": fig09.draw,
+    "fig10": fig10.draw,
     "fig11": fig11.draw,
 }
 
