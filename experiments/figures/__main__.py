@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiments.arguments import parse, refuse
-from experiments.figures import fig02, fig03, fig04, fig05, fig09, fig11, style
+from experiments.figures import fig02, fig03, fig04, fig05, fig09, fig10, fig11, style
 from serving.errors import UsageError
 
 DRAW: dict[str, Callable[[Path], style.Drawing]] = {
@@ -21,6 +21,7 @@ DRAW: dict[str, Callable[[Path], style.Drawing]] = {
     "fig04": fig04.draw,
     "fig05": fig05.draw,
     "fig09": fig09.draw,
+    "fig10": fig10.draw,
     "fig11": fig11.draw,
 }
 
