@@ -16,12 +16,14 @@ from pathlib import Path
 
 from experiments.arguments import parse, refuse
 from experiments.claim_values import COMPUTE, Compute, Missing, Refuted
+from experiments.claim_values_fig10 import FIG10
 from experiments.results import Run, finished_runs
 from experiments.verdict import verdict
 
 CATALOGUE = Path(__file__).with_name("claims_catalogue.csv")
 MINIMUM_SEEDS = 10
 NOT_YET = "not yet computed"
+ALL: dict[str, Compute] = COMPUTE | FIG10
 _DEFAULTS = {"output_dir": "results/runs", "target": "results/claims.csv"}
 
 
@@ -76,7 +78,7 @@ def read_catalogue(path: Path = CATALOGUE) -> list[Claim]:
         return [Claim(**row) for row in csv.DictReader(file)]
 
 
-def judge(claim: Claim, runs: Sequence[Run], compute: Mapping[str, Compute] = COMPUTE) -> Judged:
+def judge(claim: Claim, runs: Sequence[Run], compute: Mapping[str, Compute] = ALL) -> Judged:
     """Value, interval and verdict of one claim; a verdict on the paper takes ``MINIMUM_SEEDS`` seeds."""
     if claim.type != "computed":
         return Judged(verdict=claim.type, reason=claim.note)
