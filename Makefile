@@ -3,7 +3,7 @@ SHELL := bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test lint format lock clean
+.PHONY: help setup reproduce agents studies test lint format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -29,23 +29,59 @@ $(STAMP): requirements.lock pyproject.toml
 SEEDS := range(0,3)
 SWEEP := hydra/launcher=joblib hydra.launcher.verbose=10 progress=false
 FIG11_AGENTS := rrl,rrl_paper,q_learning,random,static,static_best,sequential,tf_default,oracle
+QUICK_AGENTS := $(FIG11_AGENTS),rrl_plus,rrl_plus_paper
+define FIG10
+$(RUN) experiments.run --multirun experiment=fig10 agent=rrl_paper,rrl agent.radius=0,1,2,3,5 'seed=$(SEEDS)' $(SWEEP)
+$(RUN) experiments.run --multirun experiment=fig10 agent=rrl_plus_paper,rrl_plus agent.credit=same_slot,next_slot \
+	'seed=$(SEEDS)' $(SWEEP)
+endef
+
+# Every preset there is, but the user's own and two that take minutes a run; AGENTS=deeprm_pretrained adds that.
+SLOW := custom rrl_code deeprm_pretrained
+COMMA := ,
+SPACE := $(subst ,, )
+AGENTS := $(subst $(SPACE),$(COMMA),$(filter-out $(SLOW),$(notdir $(basename $(wildcard conf/agent/*.yaml)))))
 
 reproduce: setup ## run the experiments, then write figures, claims and results/report.html
 	@unset PYTHONDONTWRITEBYTECODE
 	started=$$SECONDS
-	echo "1/3 exhaustive tables for Fig. 2 to 5 (about 1 minute on 2 cores)"
+	echo "1/5 exhaustive tables for Fig. 2 to 5 (about 1 minute on 2 cores)"
 	for figure in fig02 fig03 fig04 fig05 fig05_code; do $(RUN) experiments.truth experiment=$$figure; done
-	echo "2/3 runs for Fig. 9 (about 2 minutes)"
+	echo "2/5 runs for Fig. 9 (about 2 minutes)"
 	$(RUN) experiments.run --multirun experiment=fig09 agent.gamma=0,0.9 agent.radius=0,1,2,3,4,5,6 \
 		'seed=$(SEEDS)' $(SWEEP)
 	$(RUN) experiments.run --multirun experiment=fig09 agent=q_learning agent.gamma=0 'seed=$(SEEDS)' $(SWEEP)
-	echo "3/3 runs for Fig. 11 (about half a minute)"
+	echo "3/5 runs for Fig. 10 (about a minute)"
+	$(FIG10)
+	echo "4/5 runs for the table of agents, the quick ones (about a minute)"
+	$(RUN) experiments.run --multirun experiment=agents agent=$(QUICK_AGENTS) workload=wiki,dynamic \
+		'seed=$(SEEDS)' $(SWEEP)
+	echo "5/5 runs for Fig. 11 (about half a minute)"
 	$(RUN) experiments.run --multirun experiment=fig11 agent=$(FIG11_AGENTS) 'seed=$(SEEDS)' $(SWEEP)
 	$(RUN) experiments.figures
+	$(RUN) experiments.compare
 	$(RUN) experiments.claims
 	$(RUN) experiments.report
 	echo "figures: results/figures   claims: results/claims.csv   report: results/report.html"
 	echo "make reproduce took $$((SECONDS - started)) s, set-up aside, with seeds $(SEEDS); verdicts need ten: SEEDS='range(0,10)'"
+
+agents: SEEDS := range(0,10)
+agents: setup ## the table of all agents, the drain rule and learning beside serving, ten seeds (20 minutes on 2 cores)
+	@unset PYTHONDONTWRITEBYTECODE
+	$(RUN) experiments.run --multirun experiment=agents agent=$(AGENTS) workload=wiki,dynamic 'seed=$(SEEDS)' $(SWEEP)
+	$(RUN) experiments.run --multirun experiment=drain agent=rrl,rrl_plus,q_learning drain_rule=false,true \
+		'seed=$(SEEDS)' $(SWEEP)
+	$(RUN) experiments.run --multirun experiment=learning agent=rrl,rrl_plus learning=inline,background \
+		workload=wiki,dynamic 'seed=$(SEEDS)' $(SWEEP)
+	$(RUN) experiments.compare
+	$(RUN) experiments.compare experiment=drain by=drain_rule reference=false
+	$(RUN) experiments.compare experiment=learning by=learning reference=inline
+
+studies: setup ## Theorem 1, its Delta, and FTRL against Adam (about 4 minutes; after make reproduce)
+	@unset PYTHONDONTWRITEBYTECODE
+	$(RUN) experiments.studies.theorem1
+	$(RUN) experiments.studies.delta
+	$(RUN) experiments.studies.ftrl
 
 lint: setup ## ruff, mypy (strict) and the import rules
 	@$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from experiments.arguments import parse, refuse
 from experiments.claim_values import COMPUTE, Compute, Missing, Refuted
+from experiments.claim_values_fig10 import FIG10
 from experiments.results import Run, finished_runs
 from experiments.table_claims import Tabulated
 from experiments.verdict import verdict
@@ -23,6 +24,7 @@ from experiments.verdict import verdict
 CATALOGUE = Path(__file__).with_name("claims_catalogue.csv")
 MINIMUM_SEEDS = 10
 NOT_YET = "not yet computed"
+ALL: dict[str, Compute] = COMPUTE | FIG10
 _DEFAULTS = {"output_dir": "results/runs", "target": "results/claims.csv"}
 
 
@@ -77,7 +79,7 @@ def read_catalogue(path: Path = CATALOGUE) -> list[Claim]:
         return [Claim(**row) for row in csv.DictReader(file)]
 
 
-def judge(claim: Claim, runs: Sequence[Run], compute: Mapping[str, Compute] = COMPUTE) -> Judged:
+def judge(claim: Claim, runs: Sequence[Run], compute: Mapping[str, Compute] = ALL) -> Judged:
     """Value, interval and verdict of one claim.
 
     A verdict on the paper takes ``MINIMUM_SEEDS`` seeds, or an exhaustive table.

@@ -11,8 +11,16 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.arguments import parse
+from experiments.compare_text import LEGEND, conditions, readable
 from experiments.records import git_state, machine
 from experiments.results import Run, finished_runs
+
+# Tables of experiments.compare: title, by=, reference=; each has its own means, with intervals.
+_COMPARISONS = {
+    "agents": ("All agents", "", "oracle"),
+    "drain": ("The drain rule, where queues are carried over slots", "drain_rule", "false"),
+    "learning": ("Learning beside serving, one slot behind", "learning", "inline"),
+}
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1060px; margin: 2em auto; padding: 0 1em; }
@@ -63,6 +71,7 @@ def build(results: Path) -> str:
             _summary(claims, runs),
             "<h2>Figures</h2>",
             *_figures(results / "figures"),
+            *_comparisons(results),
             "<h2>Claims of the paper</h2>",
             _claims(claims),
             "<h2>What ran</h2>",
@@ -101,16 +110,18 @@ def _judged(claims: pd.DataFrame) -> str:
 
 
 def _means(runs: list[Run]) -> str:
-    """Mean cost over the whole run for every agent and experiment."""
+    """Mean cost over the whole run for every agent and experiment without a table of its own."""
     rows = []
     for run in runs:
+        if run.config["experiment_name"] in _COMPARISONS:
+            continue
         slots = run.table("slots")
         rows.append(
             {
                 "experiment": run.config["experiment_name"],
                 "workload": slots["workload"].iloc[0],
                 "agent": run.config["agent"].get("preset"),
-                "radius": run.config["agent"].get("radius", ""),
+                "radius": run.config["agent"].get("radius", run.config["agent"].get("credit", "")),
                 "discount": run.config["agent"].get("gamma", ""),
                 "cost": slots["cost"].mean(),
                 "latency": slots["mean_latency_s"].mean(),
@@ -159,6 +170,19 @@ def _figures(folder: Path) -> list[str]:
             f"<figcaption><p>{html.escape(paper_shows)}</p><p>{html.escape(caption.strip())}</p></figcaption></figure>"
         )
     return blocks or ["<p>No figures yet: run <code>python -m experiments.figures</code>.</p>"]
+
+
+def _comparisons(results: Path) -> list[str]:
+    """The tables that ``experiments.compare`` has made."""
+    blocks = []
+    for name, (title, by, reference) in _COMPARISONS.items():
+        path = results / f"{name}.csv"
+        if path.exists():
+            table = pd.read_csv(path, dtype={by: str} if by else None)
+            blocks += [f"<h2>{title}</h2>", f"<p>{html.escape(LEGEND)}</p>"]
+            for condition, rows in conditions(table):
+                blocks += [f"<h3>{html.escape(condition)}</h3>", _table(readable(rows, by, reference))]
+    return blocks
 
 
 def _claims(claims: pd.DataFrame) -> str:

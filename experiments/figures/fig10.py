@@ -29,7 +29,7 @@ def draw(runs: Path) -> Drawing:
             "python -m experiments.run --multirun experiment=fig10 (see make reproduce)"
         )
     figure, axes = plt.subplots(
-        2, len(found), figsize=(WIDE_INCHES, 4.8), sharey="row", squeeze=False, height_ratios=[1.3, 1]
+        2, len(found), figsize=(WIDE_INCHES, 4.8), squeeze=False, height_ratios=[1.3, 1]
     )
     drawn = []
     for column, (name, family) in zip(axes.T, found.items(), strict=True):

@@ -1,5 +1,13 @@
 """Shared by the tests beside it."""
 
+import json
+
+import numpy as np
+import pandas as pd
+
+from experiments.records import content_hash
+from serving.histogram import count_latencies
+
 SMALL = ["system.grid_minimum=0", "system.grid_maximum=2", "table.load_rps=[8,14,20]", "progress=false"]
 
 
@@ -14,3 +22,32 @@ def ideal_machine(sequential_s):
         "unbatched_requests": 40,
         "models": {"inception_v3": numbers},
     }
+
+
+def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experiment="agents", **config):
+    """A finished run made up for a comparison.
+
+    ``cost`` and ``gap`` are one number or one per slot, ``config`` is merged into the settings.
+    """
+    agent = {"preset": "rrl", "settings": "robust"} | config.pop("agent", {})
+    settings = {
+        "seed": seed, "slots": 100, "experiment_name": experiment, "model": {"name": "inception_v3"},
+        "learning": "inline", "table": {"load_rps": [1, 2], "relative_error": 0.01, "workers": -1},
+        "agent": agent, "output_dir": str(folder),
+    } | config  # fmt: skip
+    run = folder / experiment / content_hash(settings)
+    run.mkdir(parents=True)
+    count = settings["slots"]
+    slots = {
+        "slot": np.arange(count), "minute": 2.0 * np.arange(count), "seed": seed, "cost": cost, "gap": gap,
+        "mean_latency_s": cost, "flags": "", "preset": agent["preset"], "settings": agent["settings"],
+        "workload": settings.get("workload", "wiki"), "system": "sim_cpu", "hardware": "paper_cpu",
+        "boundary": "bounded", "model": "inception_v3", "objective": "mean_latency",
+    }  # fmt: skip
+    pd.DataFrame(slots).to_parquet(run / "slots.parquet")
+    counts = count_latencies(np.array(latency_s))
+    bins = np.flatnonzero(counts)
+    pd.DataFrame({"slot": 0, "bin": bins, "count": counts[bins]}).to_parquet(run / "histogram.parquet")
+    manifest = {"status": "finished", "seed": seed, "config": settings}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    return run
