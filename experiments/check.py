@@ -13,9 +13,9 @@ from experiments.logger import LOGGERS
 from serving.errors import UsageError
 
 _LARGEST = 1e12  # beyond it a number is a slip of the keyboard, and arithmetic on it overflows
-_LEAST = {"seed": 0, "slots": 1, "load_bins": 1, "drain_backlog": 0}
+_LEAST = {"seed": 0, "slots": 1, "load_bins": 1, "servers": 1, "drain_backlog": 0}
 _LEARNING = ("background", "inline")
-_MOST = {"load_bins": 10_000, "slots": 10_000_000}
+_MOST = {"servers": 1000, "load_bins": 10_000, "slots": 10_000_000}
 _TEXT_OR_NULL = ("workload.trace", "hardware.file")
 
 

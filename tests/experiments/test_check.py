@@ -36,6 +36,8 @@ def test_the_defaults_and_every_recipe_pass():
         ("seed=true", "seed=True, expected an integer"),
         ("seed=99999999999999999999", "seed=99999999999999999999, expected finite numbers"),
         ("load_bins=100000000", "load_bins=100000000, expected an integer of at most 10000"),
+        ("servers=100000000", "servers=100000000, expected an integer of at most 1000"),
+        ("servers=0", "servers=0, expected an integer >= 1"),
         ("experiment_name=../../x", "experiment_name=../../x, expected letters"),
         ("experiment_name=null", "experiment_name=None, expected a word"),
         ("output_dir=", "output_dir=, expected a word"),
