@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from experiments.cli import CONF
+from experiments.figures import style
 from experiments.search_space import Choices, Range, read_space
 from experiments.settings import compose_settings
 from experiments.tune import main, mean_cost, search
@@ -136,3 +137,9 @@ def test_a_bad_search_space_is_refused(text, word, tmp_path):
         read_space(path, {"beta": 3, "shared": True})
     assert word in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_figures_show_a_tuned_agent_in_its_own_colour_right_after_the_untuned():
+    assert style.colour("rrl_tuned") == style.colour("rrl") != style.colour("rrl_paper")
+    assert style.label("oracle_tuned") == f"{style.label('oracle')}, tuned"
+    assert style.in_order(["q_learning", "rrl_tuned", "rrl"]) == ["rrl", "rrl_tuned", "q_learning"]
