@@ -1,17 +1,19 @@
 """Tunes an agent: ``python -m experiments.tune agent=capes trials=30`` (needs the extra ``optuna``).
 
 Every agent gets the same number of trials by the same sampler (Optuna's TPE, seeded with ``seed``) on the
-same requests, and is scored with the mean cost of all slots, those it learned in included. The first trial is
-the preset as it stands. What is searched stands in conf/tuning/<agent>.yaml; for an agent of your own write
-that file and conf/agent/<agent>.yaml, and for your own machine give its profile as hardware.file.
+same requests. A trial is ``runs`` runs, with ``seed``, ``seed`` + 1, ...; its score is the mean cost of all
+their slots, those the agent learned in included. (With one run the best of 30 trials is the luckiest.) The
+first trial is the preset as it stands. What is searched stands in conf/tuning/<agent>.yaml; for an agent of
+your own write that file and conf/agent/<agent>.yaml, and give your own machine as hardware.file.
 
-Hardware and seed are set aside for this: no figure uses them (figures have seeds 0 to 9). All trials go to
+Hardware and seeds are set aside for this: no figure uses them (figures have seeds 0 to 9). All trials go to
 results/tuning/<agent>.csv, the best to <target>/<agent>_tuned.yaml, whose path is the last line on stdout;
 with target=conf/agent it is a preset.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ import yaml
 from tqdm import tqdm
 
 from experiments.arguments import parse, refuse
-from experiments.build import build_agent, build_env
+from experiments.build import agent_class, build_agent, build_env
 from experiments.cli import CONF
 from experiments.drain import build_drain_rule
 from experiments.loop import run_loop
@@ -38,6 +40,7 @@ _DEFAULTS: dict[str, Any] = {
     "trials": 30,
     "slots": 500,
     "seed": 9001,
+    "runs": 3,
     "workload": "dynamic",
     "hardware": "admissible/inception_v3_20",
     "hardware.file": "none",
@@ -47,18 +50,18 @@ _DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Trial:
-    """One set of values and the mean cost of the run with them."""
+    """One set of values and the mean cost of the runs with them."""
 
     values: dict[str, Any]
     mean_cost: float
 
 
-def mean_cost(plain: Mapping[str, Any], values: Mapping[str, Any]) -> float:
+def mean_cost(plain: Mapping[str, Any], values: Mapping[str, Any], run: int = 0) -> float:
     """Mean cost of the slots of one run; ``values`` replace settings of the agent.
 
-    Slots without requests cost nothing and do not count; a run of such slots alone costs infinitely much.
+    Slots without requests have no cost and do not count; a run of such slots alone costs infinitely much.
     """
-    changed = {**plain, "agent": {**plain["agent"], **values}}
+    changed = {**plain, "agent": {**plain["agent"], **values}, "seed": plain["seed"] + run}
     env = build_env(changed)
     agent = build_agent(changed, env, lambda: None)
     slots = run_loop(env, agent, changed["seed"], drained=build_drain_rule(changed))
@@ -89,20 +92,30 @@ def search(
     return done
 
 
-def preset_text(agent: Mapping[str, Any], best: Mapping[str, Any], header: list[str]) -> str:
+def preset_text(
+    agent: Mapping[str, Any], first: Mapping[str, Any], best: Mapping[str, Any], header: list[str]
+) -> str:
     """The tuned preset as YAML: the settings of ``agent``, those that were searched replaced and marked."""
     base = agent["preset"]
     labels = {"preset": f"{base}_tuned", "settings": "tuned"}
     lines = [*(f"# {line}" for line in header), f"# What has no remark is as in {base}.yaml."]
-    for key, value in agent.items():
-        remark = f" # tuned; {base} has {_word(value)}" if key in best else ""
-        lines.append(f"{key}: {_word(labels.get(key, best.get(key, value)))}{remark}")
+    for key, value in {**agent, **best, **labels}.items():
+        remark = f" # tuned; {base} has {_word(first[key])}" if key in best else ""
+        lines.append(f"{key}: {_word(value)}{remark}")
     return "\n".join(lines) + "\n"
 
 
 def _word(value: Any) -> str:
     """A value as it stands on one line of YAML."""
     return yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
+
+
+def _all_settings(plain: dict[str, Any]) -> dict[str, Any]:
+    """The agent's settings, and the defaults of its constructor where the preset leaves them."""
+    agent: dict[str, Any] = plain["agent"]
+    parameters = inspect.signature(agent_class(plain)).parameters.values()
+    defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
+    return defaults | agent
 
 
 def tune(options: Mapping[str, Any]) -> Path:
@@ -112,32 +125,39 @@ def tune(options: Mapping[str, Any]) -> Path:
         UsageError: naming the setting that makes no sense and what is allowed.
     """
     name, trials = options["agent"], options["trials"]
-    if trials < 1:
-        raise UsageError(f"trials={trials}, expected an integer >= 1")
+    for key in ("trials", "runs"):
+        if options[key] < 1:
+            raise UsageError(f"{key}={options[key]}, expected an integer >= 1")
     own = options["hardware.file"]
     machine = f"hardware={options['hardware']}" if own == "none" else f"hardware.file={own}"
-    run = [f"{key}={options[key]}" for key in ("slots", "seed", "workload")]
-    plain = compose_settings([f"agent={name}", *run, machine, "truth=false"])
-    space = read_space(CONF / "tuning" / f"{name}.yaml", plain["agent"])
+    common = [*(f"{key}={options[key]}" for key in ("slots", "seed", "workload")), machine]
+    command = f"agent={name} trials={trials} runs={options['runs']} {' '.join(common)}"
+    plain = compose_settings([f"agent={name}", *common, "truth=false"])
+    first = _all_settings(plain)
+    space = read_space(CONF / "tuning" / f"{name}.yaml", first)
     try:
         import optuna
     except ImportError:
         raise UsageError("tuning needs Optuna: pip install -e '.[optuna]'") from None
-    done = search(space, plain["agent"], lambda values: mean_cost(plain, values), trials, plain["seed"])
+
+    def score(values: dict[str, Any]) -> float:
+        return float(np.mean([mean_cost(plain, values, run) for run in range(options["runs"])]))
+
+    done = search(space, first, score, trials, plain["seed"])
     TRIALS.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame([{"trial": i, "mean_cost": t.mean_cost, **t.values} for i, t in enumerate(done)])
     table.to_csv(TRIALS / f"{name}.csv", index=False, float_format="%.6g", na_rep="null")
     best = min(done, key=lambda trial: trial.mean_cost)
     header = [
         "Found by",
-        f"  python -m experiments.tune agent={name} trials={trials} {' '.join(run)} {machine}",
+        f"  python -m experiments.tune {command}",
         f"with Optuna {optuna.__version__}: mean cost {best.mean_cost:.4f}, learning included "
         f"({name} as it stands: {done[0].mean_cost:.4f}).",
         f"All trials: {TRIALS}/{name}.csv.",
     ]
     path = Path(options["target"]) / f"{name}_tuned.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(preset_text(plain["agent"], best.values, header))
+    path.write_text(preset_text(plain["agent"], first, best.values, header))
     return path
 
 

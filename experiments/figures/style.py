@@ -42,6 +42,7 @@ LABELS = {
     "oracle": "oracle",
 }
 ORDER = list(COLOURS)
+_TUNED = "_tuned"  # a tuned preset looks like the one it comes from
 
 _SETTINGS: dict[str, Any] = {
     "font.size": 8,
@@ -83,19 +84,22 @@ def apply() -> None:
 
 
 def colour(preset: str) -> str:
-    """Colour of an agent; presets that have none yet get a fixed one from their name."""
+    """Colour of an agent, tuned or not; presets that have none yet get a fixed one from their name."""
+    preset = preset.removesuffix(_TUNED)
     fallback = plt.get_cmap("tab20")(sum(map(ord, preset)) % 20)
     return COLOURS.get(preset, mpl.colors.to_hex(fallback))
 
 
 def label(preset: str) -> str:
     """How an agent is called in a legend."""
-    return LABELS.get(preset, preset)
+    base = preset.removesuffix(_TUNED)
+    return LABELS.get(base, base) + (", tuned" if base != preset else "")
 
 
 def in_order(presets: list[str]) -> list[str]:
     """Presets in the order of legends: learners, baselines, oracle, then whatever else there is."""
-    return sorted(presets, key=lambda one: (ORDER.index(one) if one in ORDER else len(ORDER), one))
+    places = {one: place for place, base in enumerate(ORDER) for one in (base, base + _TUNED)}
+    return sorted(presets, key=lambda one: (places.get(one, len(ORDER)), one))
 
 
 def rolling(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
