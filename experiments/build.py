@@ -41,8 +41,20 @@ def resolve(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:
     check_settings(plain, CONF, choices)
     hardware_file = plain["hardware"].pop("file", None)
     if hardware_file is not None:
+        _refuse_lost_overrides(plain["hardware"], choices["hardware"], hardware_file)
         plain["hardware"] = _read_yaml(Path(hardware_file), "hardware.file")
     return plain
+
+
+def _refuse_lost_overrides(hardware: Mapping[str, Any], choice: str, hardware_file: str) -> None:
+    """A file replaces the whole profile: what was set beside it would be lost without a word."""
+    shipped = _read_yaml(CONF / "hardware" / f"{choice}.yaml", "hardware")
+    for key, value in hardware.items():
+        if value != shipped.get(key):
+            raise UsageError(
+                f"hardware.{key}={value} beside hardware.file={hardware_file}, expected one of both: "
+                "the file is the whole profile"
+            )
 
 
 def _read_yaml(path: Path, key: str) -> dict[str, Any]:
@@ -54,7 +66,7 @@ def _read_yaml(path: Path, key: str) -> dict[str, Any]:
         raise UsageError(f"{key}={path}: {' '.join(str(error).split())}, expected a YAML mapping") from None
     if not isinstance(content, dict):
         raise UsageError(f"{key}={path}: holds no mapping, expected a hardware profile as in conf/hardware")
-    return {str(name): value for name, value in content.items() if name != "file"}
+    return {str(name): value for name, value in content.items()}
 
 
 def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:

@@ -123,5 +123,5 @@ def _check_table(table: Mapping[str, Any]) -> None:
         raise UsageError(f"table.load_rps={loads}, expected two or more different numbers > 0")
     if not 0 < table["relative_error"] < 1:
         raise UsageError(f"table.relative_error={table['relative_error']}, expected a number in (0, 1)")
-    if table["workers"] == 0:
+    if table["workers"] == 0 or table["workers"] < -1:
         raise UsageError("table.workers=0, expected a number of processes, or -1 for all cores")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -23,7 +24,7 @@ CPU_LIMITS: dict[str, tuple[float, float]] = {
     "oversubscription": (0.0, 10.0),
     "spinning": (0.0, 1.0),
 }
-_OTHER_KEYS = ("file", "provenance", "processor")
+_OTHER_KEYS = ("provenance", "processor")
 
 
 @dataclass(frozen=True)
@@ -85,34 +86,47 @@ def cpu_profile(hardware: Mapping[str, Any], model: str) -> CpuProfile:
 
 def check_keys(where: str, mapping: Mapping[str, Any], required: tuple[str, ...], kind: str = "") -> None:
     """Refuse missing and unknown keys; ``kind`` is the processor that a hardware profile must be of."""
-    found = mapping.get("processor", "cpu")
-    if kind and found != kind:
-        name = mapping.get("name")
-        raise UsageError(f"hardware={name} has processor={found!r}, this system needs processor={kind!r}")
+    if kind:
+        _check_machine(mapping, kind)
+    for key in mapping:
+        if key not in required + (_OTHER_KEYS if kind else ()):
+            raise UsageError(
+                f"{where}.{key}={mapping[key]} is not known, expected the keys {sorted(required)}"
+            )
     for key in required:
         if key not in mapping:
             raise UsageError(f"{where}.{key} is missing, expected the keys {sorted(required)}")
-    for key in mapping:
-        if key not in required + (_OTHER_KEYS if kind else ()):
-            raise UsageError(f"{where}.{key} is not known, expected the keys {sorted(required)}")
+
+
+def _check_machine(mapping: Mapping[str, Any], kind: str) -> None:
+    name, processor = mapping.get("name"), mapping.get("processor", "cpu")
+    if "name" in mapping and not (isinstance(name, str) and re.fullmatch(r"[\w.-]+", name)):
+        raise UsageError(f"hardware.name={name!r}, expected a word of letters, digits, '_', '-' and '.'")
+    if processor not in ("cpu", "gpu"):
+        raise UsageError(f"hardware.processor={processor!r}, choose from ['cpu', 'gpu']")
+    if processor != kind:
+        raise UsageError(
+            f"hardware={name} has processor={processor!r}, this system needs processor={kind!r}, "
+            f"as hardware=paper_{kind} has"
+        )
 
 
 def model_numbers(
     hardware: Mapping[str, Any], model: str, limits: Mapping[str, tuple[float, float]]
 ) -> dict[str, float]:
-    """The numbers of one model, each within its limits."""
+    """The numbers of one model; those of all models have to be within their limits."""
     models = hardware["models"]
     if not isinstance(models, Mapping) or model not in models:
         known = sorted(models) if isinstance(models, Mapping) else []
         raise UsageError(f"hardware={hardware['name']} has no model={model}, choose from {known}")
-    numbers = models[model]
-    where = f"hardware.models.{model}"
-    if not isinstance(numbers, Mapping):
-        raise UsageError(f"{where}={numbers!r}, expected the keys {sorted(limits)}")
-    check_keys(where, numbers, tuple(limits))
-    for key, (low, high) in limits.items():
-        check_number(f"{where}.{key}", numbers[key], low, high)
-    return {key: float(numbers[key]) for key in limits}
+    for name, numbers in models.items():
+        where = f"hardware.models.{name}"
+        if not isinstance(numbers, Mapping):
+            raise UsageError(f"{where}={numbers!r}, expected the keys {sorted(limits)}")
+        check_keys(where, numbers, tuple(limits))
+        for key, (low, high) in limits.items():
+            check_number(f"{where}.{key}", numbers[key], low, high)
+    return {key: float(models[model][key]) for key in limits}
 
 
 def check_number(key: str, value: object, low: float, high: float, integer: bool = False) -> None:

@@ -78,6 +78,10 @@ class Reconfiguration:
 
 
 def _by_knob(knobs: Sequence[str], key: str, given: Mapping[str, Any]) -> list[float]:
+    if not isinstance(given, Mapping):
+        raise UsageError(
+            f"system.reconfiguration.{key}={given!r}, expected seconds for each of {list(knobs)}"
+        )
     for knob, value in given.items():
         if knob not in knobs:
             raise UsageError(f"system.reconfiguration.{key}.{knob} is not a knob, choose from {list(knobs)}")

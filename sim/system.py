@@ -18,6 +18,9 @@ from sim.hardware import cpu_profile
 from sim.reconfiguration import AT_ONCE, Reconfiguration
 from sim.speeds import SpeedTable
 
+_LARGEST_GRID = 64
+_MOST_CONFIGURATIONS = (_LARGEST_GRID + 1) ** 3
+
 
 class SimulatedServers:
     """One server, or several that are alike behind a dispatcher.
@@ -134,10 +137,10 @@ class SimulatedCpu(SimulatedServers):
         **settings: Any,
     ) -> None:
         profile = cpu_profile(hardware, model)
-        if not 0 <= grid_minimum < grid_maximum:
+        if not 0 <= grid_minimum < grid_maximum <= _LARGEST_GRID:
             raise UsageError(
                 f"system.grid_minimum={grid_minimum}, system.grid_maximum={grid_maximum}, "
-                "expected 0 <= grid_minimum < grid_maximum"
+                f"expected 0 <= grid_minimum < grid_maximum <= {_LARGEST_GRID}"
             )
         space = cpu_space(grid_maximum, grid_minimum, profile.interference.cores)
         super().__init__(
@@ -180,6 +183,11 @@ class SimulatedGpu(SimulatedServers):
         ):
             if not values or min(values) < 0 or any(isinstance(value, float) for value in values):
                 raise UsageError(f"system.{key}={list(values)}, expected a list of integers >= 0")
+        if len(batch_threads) * len(batch_size) * len(batch_timeout_us) > _MOST_CONFIGURATIONS:
+            raise UsageError(
+                "system.batch_threads, batch_size and batch_timeout_us make more than "
+                f"{_MOST_CONFIGURATIONS} configurations, expected fewer values"
+            )
         space = batching_space(batch_threads, batch_size, batch_timeout_us)
         super().__init__(
             space=space,

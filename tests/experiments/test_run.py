@@ -194,6 +194,13 @@ def test_the_agent_in_the_readme_runs(tmp_path):
     assert folder_of(run(tmp_path, *command, cwd=tmp_path)) != first
 
 
+def test_an_override_beside_a_hardware_file_is_not_lost_without_a_word(tmp_path):
+    (tmp_path / "mine.yaml").write_text((ROOT / "conf/hardware/paper_cpu.yaml").read_text())
+    refused = run(tmp_path, f"hardware.file={tmp_path}/mine.yaml", "hardware.cores=8", check=False)
+    assert refused.returncode == 2
+    assert "hardware.cores=8 beside hardware.file=" in refused.stderr
+
+
 def test_a_hardware_file_replaces_the_profile(tmp_path):
     text = (ROOT / "conf" / "hardware" / "paper_cpu.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(text.replace("name: paper_cpu", "name: mine"))

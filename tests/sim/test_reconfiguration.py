@@ -74,3 +74,8 @@ def test_a_pause_turns_away_what_the_queue_cannot_hold(name: str) -> None:
     assert tally.rejections == 2
     assert len(tally.latency_s) == 3
     assert tally.busy_s == pytest.approx(0.3)
+
+
+def test_a_cost_without_a_knob_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"system\.reconfiguration\.delay_s=5, expected seconds for each of"):
+        Reconfiguration(KNOBS, 5)  # type: ignore[arg-type]
