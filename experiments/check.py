@@ -124,4 +124,5 @@ def _check_table(table: Mapping[str, Any]) -> None:
     if not 0 < table["relative_error"] < 1:
         raise UsageError(f"table.relative_error={table['relative_error']}, expected a number in (0, 1)")
     if table["workers"] == 0 or table["workers"] < -1:
-        raise UsageError("table.workers=0, expected a number of processes, or -1 for all cores")
+        workers = table["workers"]
+        raise UsageError(f"table.workers={workers}, expected a number of processes, or -1 for all cores")
