@@ -72,7 +72,7 @@ def test_what_is_learned_and_when_is_part_of_the_run_id():
 def overloaded(*overrides):
     """A load that only the better configurations can keep up with."""
     return settings(
-        "agent=random", "workload=constant", "workload.mean_rps=8", "system.boundary=carry", *overrides
+        "agent=random", "workload=constant", "workload.mean_rps=16", "system.boundary=carry", *overrides
     )
 
 
