@@ -28,9 +28,10 @@ class Policy(Protocol):
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities proportional to ``exp(logits)``, safe for logits of any size."""
-    weights = np.exp(logits - logits.max())
-    probabilities: NDArray[np.float64] = weights / weights.sum()
-    return probabilities
+    weights: NDArray[np.float64] = logits - logits.max()
+    np.exp(weights, out=weights)
+    weights /= weights.sum()
+    return weights
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ def make_policy(name: str, beta: float | None = None, gamma: float = 0.0) -> Pol
 
 def draw(probabilities: NDArray[np.float64], uniform: float) -> int:
     """Flat index by inverse CDF from one uniform number in [0, 1)."""
-    cumulative = np.cumsum(probabilities)
-    index = int(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
+    cumulative = probabilities.cumsum()
+    index = int(cumulative.searchsorted(uniform * cumulative[-1], side="right"))
     return min(index, len(probabilities) - 1)
 
 

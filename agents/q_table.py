@@ -46,9 +46,11 @@ class QTable:
         Returns:
             The steps taken, shape (len(region),).
         """
-        steps = step_size(self.updates[state, region])
-        self.values[state, region] = (1 - steps) * self.values[state, region] + steps * target
-        self.updates[state, region] += 1
+        values, updates = self.values[state], self.updates[state]
+        before = updates[region]
+        steps = step_size(before)
+        values[region] = (1 - steps) * values[region] + steps * target
+        updates[region] = before + 1
         return steps
 
     def state_dict(self) -> dict[str, Any]:

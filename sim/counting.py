@@ -22,7 +22,9 @@ _FIRST_CELL = int(EDGES_S[:1].view(np.int64)[0] >> _SHIFT)
 _CELLS = int(EDGES_S[-1:].view(np.int64)[0] >> _SHIFT) + 1 - _FIRST_CELL
 _CELL_STARTS_S = (np.arange(_FIRST_CELL, _FIRST_CELL + _CELLS) << _SHIFT).view(np.float64)
 _NO_TICKS = (np.zeros(0, dtype=np.int64), np.zeros(0))
-_EDGES_BEFORE = np.searchsorted(EDGES_S, _CELL_STARTS_S, side="right").astype(np.int64)
+_EDGES_BEFORE = np.searchsorted(EDGES_S, _CELL_STARTS_S, side="right").astype(
+    np.int16
+)  # small: it is read often
 
 
 class Counts(NamedTuple):
@@ -59,7 +61,7 @@ def count(
 
 def _count_all(
     latency_s: _Floats, completed_at_s: _Floats, slo_s: float, start_s: float, per_second: float,
-    edges_s: _Floats, edges_before: _Integers,
+    edges_s: _Floats, edges_before: NDArray[np.int16],
     histogram: _Integers, completions: _Integers, latency_sums_s: _Floats,
 ) -> tuple[float, int]:  # fmt: skip
     total_s, violations = 0.0, 0
@@ -89,6 +91,15 @@ _ROW, _NUMBERS = types.float64[::1], types.int64[::1]
 _count = compiled(
     _count_all,
     types.Tuple((types.float64, types.int64))(
-        _ROW, _ROW, types.float64, types.float64, types.float64, _ROW, _NUMBERS, _NUMBERS, _NUMBERS, _ROW
+        _ROW,
+        _ROW,
+        types.float64,
+        types.float64,
+        types.float64,
+        _ROW,
+        types.int16[::1],
+        _NUMBERS,
+        _NUMBERS,
+        _ROW,
     ),
 )

@@ -6,6 +6,8 @@ bounded by the backlog and the requests of a slot.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -126,21 +128,28 @@ class CompiledServer(Server):
         begin, end, head, tail = self._positions()
         if tail + arrivals > len(self.queue[0]):
             first = self.in_service[1][begin:end]
-            oldest = int(first.min(initial=head))
-            room = 2 * (tail - oldest + arrivals)
-            self.queue = tuple(_moved(column[oldest:tail], room) for column in self.queue)  # type: ignore[assignment]
+            oldest = min(first.tolist(), default=head)
+            present = tail - oldest
+            if present + arrivals <= len(self.queue[0]):  # those present move up, in the same memory
+                for column in self.queue:
+                    column[:present] = column[oldest:tail]
+            else:
+                room = 2 * present + 8 * arrivals  # so that this is seldom needed
+                arrival_s, demand_s, members = (_moved(column[oldest:tail], room) for column in self.queue)
+                self.queue = (arrival_s, demand_s, members)
             first -= oldest
-            self.place[kernel.HEAD], self.place[kernel.TAIL] = head - oldest, tail - oldest
-        # Whoever is here or still arrives has a place in the queue's arrays.
-        most = int(self.place[kernel.COMPLETIONS]) + len(self.queue[0])
+            self.place[kernel.HEAD], self.place[kernel.TAIL] = head - oldest, present
+        most = int(self.place[kernel.COMPLETIONS]) + self.in_system() + arrivals
         if most > len(self.results[0]):
-            self.results = tuple(_moved(column, most) for column in self.results)  # type: ignore[assignment]
+            latency_s, completed_at_s = self.results
+            self.results = (_moved(latency_s, most), _moved(completed_at_s, most))
 
 
-def _moved(column: NDArray[np.generic], room: int) -> NDArray[np.generic]:
+def _moved(column: NDArray[Any], room: int) -> NDArray[Any]:
     """A larger array that begins with the same values."""
     larger = np.empty(room, dtype=column.dtype)
-    larger[: len(column)] = column
+    if len(column):
+        larger[: len(column)] = column
     return larger
 
 

@@ -40,13 +40,12 @@ def compiled(function: _Function, signature: object = None) -> _Function:
 @compiled
 def orderly(arrival_s: _Floats, demand_s: _Floats) -> bool:
     """Whether arrivals are sorted, and demands finite and not negative."""
-    if len(arrival_s) > 0 and not 0.0 <= demand_s[0] < np.inf:
-        return False
+    disorder = 0  # counted without a branch, which a processor does several at a time
     for index in range(1, len(arrival_s)):
-        before, at = _at(index - 1), _at(index)
-        if not (arrival_s[before] <= arrival_s[at] and 0.0 <= demand_s[at] < np.inf):
-            return False
-    return True
+        disorder += not arrival_s[_at(index - 1)] <= arrival_s[_at(index)]
+    for index in range(len(demand_s)):
+        disorder += not 0.0 <= demand_s[_at(index)] < np.inf
+    return disorder == 0
 
 
 def _kernel(batches: bool) -> Any:  # noqa: PLR0915 - it holds the one loop

@@ -109,7 +109,9 @@ def poisson_arrivals(
         rng: source of the draws.
     """
     total = float(expected[-1])
-    positions = np.sort(rng.random(rng.poisson(total))) * total
+    positions = rng.random(rng.poisson(total))
+    positions.sort()
+    positions *= total
     return before(np.interp(positions, expected, edge_s), float(edge_s[-1]))
 
 

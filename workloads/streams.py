@@ -14,4 +14,4 @@ def stream(seed: int, purpose: str, *key: int) -> np.random.Generator:
     that another part of the program derives from the same seed.
     """
     spawn_key = (zlib.crc32(f"workloads.{purpose}".encode()), *key)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=spawn_key)))
