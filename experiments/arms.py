@@ -135,7 +135,7 @@ def paired(one: Mapping[int, RunSummary], other: Mapping[int, RunSummary], name:
 def _settings(run: Run) -> dict[str, Any]:
     kept = {key: value for key, value in run.config.items() if key not in _CHANGE_NO_ROW}
     if "table" in kept:
-        kept["table"] = {key: kept["table"][key] for key in ("load_rps", "relative_error")}
+        kept["table"] = {key: kept["table"][key] for key in ("load_rps", "relative_error", "most_batches")}
     return kept
 
 

@@ -73,7 +73,7 @@ def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
     """The settings that decide what the rows hold; a trace counts by its content, not by its path."""
     kept = {key: value for key, value in plain.items() if key not in _NOT_ROWS}
     kept["hardware"] = {key: value for key, value in plain["hardware"].items() if key != "provenance"}
-    kept["table"] = {key: plain["table"][key] for key in ("load_rps", "relative_error")}
+    kept["table"] = {key: plain["table"][key] for key in ("load_rps", "relative_error", "most_batches")}
     series = getattr(env.workload, "series", None)
     if series is not None:
         digest = hashlib.sha256(series.rate_rps.tobytes()).hexdigest()

@@ -14,6 +14,7 @@ from serving.errors import UsageError
 
 _LARGEST = 1e12  # beyond it a number is a slip of the keyboard, and arithmetic on it overflows
 _LEAST = {"seed": 0, "slots": 1, "load_bins": 1, "servers": 1, "drain_backlog": 0}
+_BATCHES = (4, 10_000)  # for a standard error, and for an end
 _LEARNING = ("background", "inline")
 _MOST = {"servers": 1000, "load_bins": 10_000, "slots": 10_000_000}
 _TEXT_OR_NULL = ("workload.trace", "hardware.file")
@@ -123,6 +124,9 @@ def _check_table(table: Mapping[str, Any]) -> None:
         raise UsageError(f"table.load_rps={loads}, expected two or more different numbers > 0")
     if not 0 < table["relative_error"] < 1:
         raise UsageError(f"table.relative_error={table['relative_error']}, expected a number in (0, 1)")
+    fewest, most = _BATCHES
+    if not fewest <= table["most_batches"] <= most:
+        raise UsageError(f"table.most_batches={table['most_batches']}, expected {fewest}..{most}")
     if table["workers"] == 0 or table["workers"] < -1:
         workers = table["workers"]
         raise UsageError(f"table.workers={workers}, expected a number of processes, or -1 for all cores")

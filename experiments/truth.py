@@ -46,6 +46,7 @@ def table_key(plain: dict[str, Any]) -> dict[str, Any]:
         "slot": _slot_length(plain),
         "load_rps": plain["table"]["load_rps"],
         "relative_error": plain["table"]["relative_error"],
+        "most_batches": plain["table"]["most_batches"],
     }
 
 
@@ -145,7 +146,7 @@ def _sweep_load(plain: dict[str, Any], load_rps: float) -> Sweep:
             )
         )
 
-    precision = Precision(relative_error=plain["table"]["relative_error"])
+    precision = Precision(plain["table"]["relative_error"], most_batches=plain["table"]["most_batches"])
     return sweep(system, objective, stationary, load_rps, precision)
 
 

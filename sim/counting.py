@@ -22,9 +22,7 @@ _FIRST_CELL = int(EDGES_S[:1].view(np.int64)[0] >> _SHIFT)
 _CELLS = int(EDGES_S[-1:].view(np.int64)[0] >> _SHIFT) + 1 - _FIRST_CELL
 _CELL_STARTS_S = (np.arange(_FIRST_CELL, _FIRST_CELL + _CELLS) << _SHIFT).view(np.float64)
 _NO_TICKS = (np.zeros(0, dtype=np.int64), np.zeros(0))
-_EDGES_BEFORE = np.searchsorted(EDGES_S, _CELL_STARTS_S, side="right").astype(
-    np.int16
-)  # small: it is read often
+_EDGES_BEFORE = np.searchsorted(EDGES_S, _CELL_STARTS_S, side="right").astype(np.int16)
 
 
 class Counts(NamedTuple):
@@ -87,7 +85,7 @@ def _count_all(
     return total_s, violations
 
 
-_ROW, _NUMBERS = types.float64[::1], types.int64[::1]
+_ROW, _NUMBERS, _SMALL = types.float64[::1], types.int64[::1], types.int16[::1]
 _count = compiled(
     _count_all,
     types.Tuple((types.float64, types.int64))(

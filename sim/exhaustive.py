@@ -52,7 +52,7 @@ class Precision:
     relative_error: float = 0.01
     batch_slots: int = 5
     least_batches: int = 4
-    most_batches: int = 20
+    most_batches: int = 60
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ def test_the_defaults_and_every_recipe_pass():
         ("table.load_rps=[14]", r"table.load_rps=\[14\], expected two or more"),
         ("table.load_rps=14", "table.load_rps=14, expected a list of numbers"),
         ("table.relative_error=2", r"table.relative_error=2, expected a number in \(0, 1\)"),
+        ("table.most_batches=3", r"table.most_batches=3, expected 4\.\.10000"),
+        ("table.most_batches=2.5", r"table.most_batches=2.5, expected an integer"),
         ("table.workers=0", "table.workers=0, expected a number of processes"),
         ("learning=later", r"learning=later, choose from \['background', 'inline'\]"),
         ("drain_rule=1", "drain_rule=1, expected true, false or null"),

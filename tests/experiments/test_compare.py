@@ -106,7 +106,7 @@ def test_old_settings_of_a_preset_are_not_mixed_with_new_ones(tmp_path, capsys):
 
 def test_settings_that_change_no_row_do_not_part_runs(tmp_path):
     finished_run(tmp_path, 0)
-    table_settings = {"load_rps": [1, 2], "relative_error": 0.01, "workers": 4}
+    table_settings = {"load_rps": [1, 2], "relative_error": 0.01, "most_batches": 60, "workers": 4}
     finished_run(tmp_path, 1, progress=False, logger="table", table=table_settings)
     assert table_of(tmp_path)["seeds"].tolist() == [2]
     finished_run(tmp_path, 1, progress=True)

@@ -32,7 +32,8 @@ def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experime
     agent = {"preset": "rrl", "settings": "robust"} | config.pop("agent", {})
     settings = {
         "seed": seed, "slots": 100, "experiment_name": experiment, "model": {"name": "inception_v3"},
-        "learning": "inline", "table": {"load_rps": [1, 2], "relative_error": 0.01, "workers": -1},
+        "learning": "inline",
+        "table": {"load_rps": [1, 2], "relative_error": 0.01, "most_batches": 60, "workers": -1},
         "agent": agent, "output_dir": str(folder),
     } | config  # fmt: skip
     run = folder / experiment / content_hash(settings)
