@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 _SPARE_THREADS = 16
 """Beyond what fills the queues: status, metadata and health calls, and refusals, must not wait."""
 
+_SIGNAL_CHECK_S = 0.5
+
 
 class Server:
     """Serves models until it is stopped. Use it as a context manager, or call ``start`` and ``stop``."""
@@ -183,7 +185,10 @@ class Server:
 
     def wait(self) -> None:
         """Block until somebody calls ``ask_to_stop``."""
-        self._stopping.wait()
+        # Not for ever: a signal that the kernel hands to another thread does not wake this one, and its
+        # handler runs only here.
+        while not self._stopping.wait(_SIGNAL_CHECK_S):
+            pass
 
     def ask_to_stop(self) -> None:
         """End ``wait`` and ``start``; safe in a signal handler."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -104,6 +106,16 @@ def test_a_server_told_to_stop_finishes_what_it_has_begun(exported: Path, tmp_pa
         assert len(answers) == 1
         assert server.process.wait(CALL_TIMEOUT_S) == 0
         assert "Traceback" not in server.log.read_text()
+
+
+def test_a_signal_that_reaches_another_thread_stops_the_server_too(exported: Path, tmp_path: Path) -> None:
+    with running_server(tmp_path, "--model_name=tf2", f"--model_base_path={exported / 'tf2'}") as server:
+        number = server.process.pid
+        others = [
+            int(task.name) for task in Path(f"/proc/{number}/task").iterdir() if task.name != str(number)
+        ]
+        assert ctypes.CDLL(None).tgkill(number, max(others), signal.SIGTERM) == 0
+        assert server.process.wait(CALL_TIMEOUT_S) == 0
 
 
 def server_metrics(server: ServerProcess) -> str:
