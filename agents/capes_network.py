@@ -17,14 +17,14 @@ _Weights = list[NDArray[np.float32]]
 
 
 class Optimizer(Protocol):
-    """One gradient step of one variable."""
+    """One gradient step of all variables."""
 
     @property
     def slots(self) -> tuple[float, float]:
         """Start values of the two running averages that belong to every weight."""
 
-    def apply(self, weight: Any, slots: list[Any], gradient: Any, step: Any) -> None:
-        """Add the operation to the graph; ``step`` counts from 1."""
+    def apply(self, weights: list[Any], slots: list[list[Any]], gradients: list[Any], step: Any) -> None:
+        """Add the operations to the graph; ``step`` counts from 1."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,15 @@ class Adam:
     learning_rate: float = 1e-4
     slots: tuple[float, float] = (0.0, 0.0)
 
-    def apply(self, weight: Any, slots: list[Any], gradient: Any, step: Any) -> None:
+    def apply(self, weights: list[Any], slots: list[list[Any]], gradients: list[Any], step: Any) -> None:
         """See ``Optimizer``; TensorFlow's fused kernel costs half of Keras' optimizer."""
         tf = tensorflow()
-        tf.raw_ops.ResourceApplyAdam(
-            var=weight.handle, m=slots[0].handle, v=slots[1].handle, grad=gradient, lr=self.learning_rate,
-            beta1=0.9, beta2=0.999, epsilon=1e-8, beta1_power=0.9**step, beta2_power=0.999**step,
-        )  # fmt: skip
+        beta1_power, beta2_power = 0.9**step, 0.999**step
+        for weight, (m, v), gradient in zip(weights, slots, gradients, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=weight.handle, m=m.handle, v=v.handle, grad=gradient, lr=self.learning_rate,
+                beta1=0.9, beta2=0.999, epsilon=1e-8, beta1_power=beta1_power, beta2_power=beta2_power,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,21 @@ class RmsProp:
     learning_rate: float = 1e-3
     slots: tuple[float, float] = (1.0, 0.0)
 
-    def apply(self, weight: Any, slots: list[Any], gradient: Any, step: Any) -> None:  # noqa: ARG002
+    def apply(
+        self,
+        weights: list[Any],
+        slots: list[list[Any]],
+        gradients: list[Any],
+        step: Any,  # noqa: ARG002 - the protocol's
+    ) -> None:
         """See ``Optimizer``."""
         tf = tensorflow()
-        tf.raw_ops.ResourceApplyRMSProp(
-            var=weight.handle, ms=slots[0].handle, mom=slots[1].handle, grad=tf.clip_by_norm(gradient, 5.0),
-            lr=self.learning_rate, rho=0.9, momentum=0.0, epsilon=1e-10,
-        )  # fmt: skip
+        for weight, (mean_square, momentum), gradient in zip(weights, slots, gradients, strict=True):
+            tf.raw_ops.ResourceApplyRMSProp(
+                var=weight.handle, ms=mean_square.handle, mom=momentum.handle,
+                grad=tf.clip_by_norm(gradient, 5.0), lr=self.learning_rate,
+                rho=0.9, momentum=0.0, epsilon=1e-10,
+            )  # fmt: skip
 
 
 def make_optimizer(name: str, learning_rate: float | None = None) -> Optimizer:
@@ -195,11 +205,8 @@ class QNetwork:
             error = tf.reduce_sum(_layers(weights, inputs) * taken, axis=1) - wanted
             loss = tf.reduce_mean(tf.square(error))
         gradients = tape.gradient(loss, weights)
-        number = self._step.assign_add(1.0)
-        for weight, target, slots, gradient in zip(
-            self._weights, self._target, self._slots, gradients, strict=True
-        ):
-            self._optimizer.apply(weight, slots, gradient, number)
+        self._optimizer.apply(self._weights, self._slots, gradients, self._step.assign_add(1.0))
+        for weight, target in zip(self._weights, self._target, strict=True):
             tf.raw_ops.ResourceApplyGradientDescent(
                 var=target.handle, alpha=self._soft_update, delta=target - weight
             )
