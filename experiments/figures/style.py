@@ -18,10 +18,14 @@ from numpy.typing import NDArray
 COLUMN_INCHES = 3.3  # single column of the paper
 WIDE_INCHES = 6.9
 
-# Okabe-Ito, safe for colour-blind readers; the same agent has the same colour everywhere.
+# Okabe-Ito, and Tol's muted set for the rest: safe for colour-blind readers; the same agent has the same colour everywhere.
 COLOURS = {
     "rrl": "#0072B2",
     "rrl_paper": "#56B4E9",
+    "rrl_plus": "#332288",
+    "rrl_plus_paper": "#9B8FD0",
+    "deeprm": "#44AA99",
+    "capes": "#882255",
     "q_learning": "#E69F00",
     "random": "#999999",
     "static": "#CC79A7",
@@ -33,6 +37,10 @@ COLOURS = {
 LABELS = {
     "rrl": "RRL (robust)",
     "rrl_paper": "RRL (paper)",
+    "rrl_plus": "RRL Plus (robust)",
+    "rrl_plus_paper": "RRL Plus (paper)",
+    "deeprm": "DeepRM",
+    "capes": "CAPES",
     "q_learning": "Q-learning",
     "random": "random",
     "static": "static (5, 5, 5)",

@@ -85,7 +85,7 @@ def test_learns_to_within_a_fifth_of_the_best_where_neighbours_cost_about_the_sa
 @pytest.mark.parametrize("steepness", [0.5, 1.5])
 @pytest.mark.parametrize(
     ("preset", "overrides"),
-    [("q_learning", {"gamma": 0.0}), ("rrl_plus_tuned", {}), ("deeprm_tuned", {})],
+    [("q_learning", {"gamma": 0.0}), ("rrl_tuned", {}), ("rrl_plus_tuned", {}), ("deeprm_tuned", {})],
 )
 def test_solves_the_identity_environment_however_steep(preset, overrides, steepness):
     # Not so as shipped: q_learning (see above) and deeprm, which at its published learning rate of 0.001 is
