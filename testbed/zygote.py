@@ -1,0 +1,132 @@
+"""Servers forked from a process that has imported TensorFlow: a start costs the model, not the imports.
+
+``Zygote`` is the side of the caller; ``python -m testbed.zygote`` is the process. They talk in JSON lines
+over its standard input and output. When its input ends, however its caller ended, it ends, and the servers
+with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+_PR_SET_PDEATHSIG = 1
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+class Zygote:
+    """Starts servers, and knows how they ended. Use it as a context manager, or call ``close``."""
+
+    def __init__(self) -> None:
+        """Start the process; it is ready some seconds later, and whoever asks first waits."""
+        self._lock = threading.Lock()
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "testbed.zygote"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment | {"GRPC_ENABLE_FORK_SUPPORT": "0", "TF_CPP_MIN_LOG_LEVEL": "2"},
+            cwd=_ROOT,
+            start_new_session=True,  # Ctrl-C is for the caller, who then stops the servers in order
+        )
+
+    def start(self, flags: Sequence[str], log: Path) -> int:
+        """Fork a server with these flags, its output appended to a file; its process id.
+
+        Raises:
+            OSError: if the zygote is gone.
+        """
+        pid: int = self._ask(flags=list(flags), log=str(log))
+        return pid
+
+    def exit_code(self, pid: int) -> int | None:
+        """How a server ended (minus the signal's number if by one); None while it runs.
+
+        To be asked until it ended, and never again: only then is its process id given back.
+        """
+        code: int | None = self._ask(poll=pid)
+        return code
+
+    def close(self) -> None:
+        """End the process, and every server that still runs, at once."""
+        with self._lock:
+            assert self._process.stdin
+            assert self._process.stdout
+            with suppress(OSError):  # it may be gone already
+                self._process.stdin.close()
+            self._process.wait()
+            self._process.stdout.close()
+
+    def _ask(self, **request: Any) -> Any:
+        with self._lock:
+            assert self._process.stdin
+            assert self._process.stdout
+            try:
+                self._process.stdin.write(json.dumps(request).encode() + b"\n")
+                self._process.stdin.flush()
+                return json.loads(self._process.stdout.readline())
+            except (ValueError, OSError):
+                raise OSError("the process that starts servers has ended") from None
+
+    def __enter__(self) -> Zygote:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _main() -> None:
+    import grpc  # noqa: F401 - what servers need, imported once; nothing here may run an operation
+    import grpc_health.v1.health  # noqa: F401
+    import tensorflow  # noqa: F401
+    import tensorflow_serving.apis.prediction_log_pb2  # noqa: F401
+
+    import testbed.server.app
+    import testbed.server.grpc_services
+    import testbed.server.rest_server
+    import testbed.tensorflow_internals  # noqa: F401
+
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "poll" in request:
+            pid, status = os.waitpid(request["poll"], os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if pid else None
+        else:
+            answer = os.fork()
+            if answer == 0:
+                answers.close()
+                _serve(request["flags"], request["log"])
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _serve(flags: list[str], log: str) -> NoReturn:
+    """Become a server: in the forked process."""
+    from testbed.server.__main__ import main
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    code = 1
+    try:
+        code = main(flags)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # not through the interpreter's end, which belongs to the process that was forked
+
+
+if __name__ == "__main__":
+    _main()
