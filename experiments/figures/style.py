@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 COLUMN_INCHES = 3.3  # single column of the paper
 WIDE_INCHES = 6.9
 
-# Okabe-Ito, and Tol's muted set for the rest: safe for colour-blind readers. An agent has one colour everywhere.
+# Okabe-Ito, and Tol's muted set for the rest, safe for colour-blind readers; an agent keeps its colour.
 COLOURS = {
     "rrl": "#0072B2",
     "rrl_paper": "#56B4E9",

@@ -19,6 +19,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 180  # a loaded machine imports TensorFlow slowly
@@ -141,3 +142,14 @@ def wait_until_it_listens(server: ServerProcess) -> None:
         else:
             return
     raise AssertionError(f"the server did not listen:\n{server.log.read_text()}")
+
+
+def gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def wait_until_gone(*pids: int) -> None:
+    deadline = time.monotonic() + CALL_TIMEOUT_S
+    while not all(map(gone, pids)):
+        assert time.monotonic() < deadline, f"still there: {[pid for pid in pids if not gone(pid)]}"
+        time.sleep(0.05)

@@ -14,10 +14,9 @@ from typing import Any
 
 import grpc
 import numpy as np
-import psutil
 import pytest
 from saved_models import dense
-from server_process import CALL_TIMEOUT_S, ROOT, environment, predict_request
+from server_process import CALL_TIMEOUT_S, ROOT, environment, gone, predict_request, wait_until_gone
 
 from serving.errors import UsageError
 from testbed.supervisor import LocalSupervisor
@@ -57,17 +56,6 @@ def answer(address: str) -> np.ndarray:
     from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
     return tf.make_ndarray(PredictResponse.FromString(predict(address)).outputs["y"])
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-
-
-def wait_until_gone(*pids: int) -> None:
-    deadline = time.monotonic() + CALL_TIMEOUT_S
-    while not all(map(gone, pids)):
-        assert time.monotonic() < deadline, f"still there: {[pid for pid in pids if not gone(pid)]}"
-        time.sleep(0.05)
 
 
 def test_what_is_asked_for_is_what_the_server_runs_with(supervisor: LocalSupervisor) -> None:
