@@ -68,9 +68,9 @@ class BackgroundAgent:
             raise failure
 
     def diagnostics(self) -> dict[str, Any]:
-        """The agent's."""
+        """The agent's; empty if it has none."""
         self._join()
-        return self._agent.diagnostics()
+        return getattr(self._agent, "diagnostics", dict[str, Any])()
 
     def state_dict(self) -> dict[str, Any]:
         """The agent's state, and the slot it has not learned from yet."""

@@ -14,7 +14,7 @@ def tensorflow() -> Any:
     The networks here are small: more threads would only wait for each other, and add in another order.
     A process that has used TensorFlow already must have set one thread itself.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 2 reports as an error that there is no GPU
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)

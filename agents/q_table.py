@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.schedule import StepSize
+from serving.errors import UsageError
 
 
 class QTable:
@@ -58,6 +59,15 @@ class QTable:
         return {"values": self.values.copy(), "updates": self.updates.copy()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from saved arrays."""
-        self.values = np.array(state["values"], dtype=float)
+        """Go on from saved arrays.
+
+        Raises:
+            UsageError: if they are those of another number of states or configurations.
+        """
+        values = np.array(state["values"], dtype=float)
+        if values.shape != self.values.shape:
+            raise UsageError(
+                f"saved Q table of (states, configurations) {values.shape}, expected {self.values.shape}"
+            )
+        self.values = values
         self.updates = np.array(state["updates"], dtype=np.int64)

@@ -188,6 +188,9 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Cost
             preset = plain["agent"].get("preset")
             raise UsageError(f"agent={preset} needs the exhaustive table of a simulated system: truth=true")
     settings = {key: value for key, value in plain["agent"].items() if key not in _AGENT_LABELS}
+    for key in (*offered, "true_load_rps", "cost_table"):
+        if key in settings:
+            raise UsageError(f"agent.{key}={settings[key]} is not a setting: agents are handed it by the run")
     wanted = {key: value for key, value in offered.items() if agent_wants(plain, key)}
     try:
         inspect.signature(agent_class(plain)).bind(
@@ -196,5 +199,27 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Cost
     except TypeError as error:
         raise UsageError(f"agent={settings['_target_']}: {error}") from None
     # Partial: hydra would turn the records on offer into dictionaries.
-    agent: Agent = instantiate(settings, _partial_=True, _convert_="all")(**wanted)
+    agent: Agent = _made(instantiate(settings, _partial_=True, _convert_="all"), wanted, plain)
     return BackgroundAgent(agent) if plain["learning"] == "background" else agent
+
+
+def _made(make: Callable[..., Agent], wanted: Mapping[str, Any], plain: Mapping[str, Any]) -> Agent:
+    """The agent; what its constructor did not check itself is one line that names what was set.
+
+    Raises:
+        UsageError: if one of our agents cannot be made. Errors of a user's own are left as they are.
+    """
+    try:
+        return make(**wanted)
+    except (TypeError, ValueError, AttributeError, MemoryError) as error:
+        if _source_outside(agent_class(dict(plain))) is not None:
+            raise
+        preset = plain["agent"].get("preset")
+        shipped = _read_yaml(CONF / "agent" / f"{preset}.yaml", "agent") if preset else {}
+        changed = [
+            f"agent.{key}={value}" for key, value in plain["agent"].items() if shipped.get(key) != value
+        ]
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(
+            f"{' '.join(changed) or f'agent={preset}'}: the agent cannot be made: {reason}"
+        ) from None

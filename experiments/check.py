@@ -38,6 +38,10 @@ def check_settings(plain: Mapping[str, Any], conf: Path, choices: Mapping[str, s
                 raise UsageError(f"{key}={value}, expected finite numbers of at most {_LARGEST:g}")
     for key, default in _defaults(conf, choices):
         value = given.get(key, default)
+        inside = {name: below for name, below in given.items() if name.startswith(f"{key}.")}
+        if inside and not isinstance(default, dict):
+            name, below = next(iter(inside.items()))
+            raise UsageError(f"{name}={below}, expected {key} to be {_kind(default)}")
         if not _is_like(value, default):
             raise UsageError(f"{key}={value}, expected {_kind(default)}")
     _check_ranges(plain)
@@ -60,7 +64,7 @@ def _defaults(conf: Path, choices: Mapping[str, str]) -> Iterator[tuple[str, Any
 def _settings(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
         name = f"{prefix}.{key}" if prefix else str(key)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from _settings(value, name)
         else:
             yield name, value
@@ -74,10 +78,9 @@ def _is_open(default: Any) -> bool:
 def _is_like(value: Any, default: Any) -> bool:
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(value, bool) and isinstance(default, bool)
-    if isinstance(default, int):
-        return isinstance(value, int)
-    if isinstance(default, float):
-        return isinstance(value, int | float)
+    for kind, allowed in ((int, int), (float, int | float), (dict, dict)):
+        if isinstance(default, kind):
+            return isinstance(value, allowed)
     if isinstance(default, list):
         if any(isinstance(one, list) for one in default):
             return isinstance(value, list) and all(_is_like(one, default[0]) for one in value)

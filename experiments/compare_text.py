@@ -62,6 +62,8 @@ def _shown(row: pd.Series, name: str) -> str:
     reached = f"; {int(row[f'{name}_seeds'])} of {row['seeds']}" if name in _TIMES else ""
     if np.isinf(value):
         return f"never ({reached.removeprefix('; ')})"
+    if row["seeds"] == 1:
+        return f"{_number(value)} (one seed)"
     return f"{_number(value)} ({_number(low)} to {_number(high)}{reached})"
 
 

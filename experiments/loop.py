@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
@@ -86,14 +86,14 @@ def run_loop(
             | dict(zip(space.names, configuration, strict=True))
             | {name: getattr(measurement, name) for name in _MEASURED}
             | {"cost": cost, **_truth(table, slot, space.index(configuration))}
-            | {"flags": "drained" if skipped else ""}
+            | {"flags": " ".join((*(["drained"] if skipped else []), *measurement.flags))}
         )
         timing = {
             "slot": slot.index,
             "agent_act_s": acted - started,
             "agent_learn_s": learned - served,
             "system_s": served - acted,
-        }
+        } | (asdict(measurement.host) if measurement.host else {})
         yield SlotRecord(row, timing, measurement.histogram, measurement.latency_s)
         observation = info["observation"]
 

@@ -7,15 +7,15 @@ first trial is the preset as it stands. What is searched stands in conf/tuning/<
 your own write that file and conf/agent/<agent>.yaml, and give your own machine as hardware.file.
 
 Hardware and seeds are set aside for this: no figure uses them (figures have seeds 0 to 9). All trials go to
-results/tuning/<agent>.csv, the best to <target>/<agent>_tuned.yaml, whose path is the last line on stdout;
-with target=conf/agent it is a preset.
+results/tuning/<agent>.csv, each as it ends, the best to <target>/<agent>_tuned.yaml, whose path is the last
+line on stdout; with target=conf/agent it is a preset. What is there already is kept: overwrite=1 replaces it.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ _DEFAULTS: dict[str, Any] = {
     "hardware": "admissible/inception_v3_20",
     "hardware.file": "none",
     "target": str(TRIALS),
+    "overwrite": 0,
 }
 
 
@@ -76,20 +77,19 @@ def search(
     score: Callable[[dict[str, Any]], float],
     trials: int,
     seed: int,
-) -> list[Trial]:
+) -> Iterator[Trial]:
     """Trials in order: ``first``, then what the sampler proposes to make ``score`` small."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     study.enqueue_trial({key: first[key] for key in space})
-    done = []
     for _ in tqdm(range(trials), desc="trials"):
         asked = study.ask()
         values = {key: dimension.suggest(asked, key) for key, dimension in space.items()}
-        done.append(Trial(values, score(values)))
-        study.tell(asked, done[-1].mean_cost)
-    return done
+        trial = Trial(values, score(values))
+        study.tell(asked, trial.mean_cost)
+        yield trial
 
 
 def preset_text(
@@ -143,10 +143,13 @@ def tune(options: Mapping[str, Any]) -> Path:
     def score(values: dict[str, Any]) -> float:
         return float(np.mean([mean_cost(plain, values, run) for run in range(options["runs"])]))
 
-    done = search(space, first, score, trials, plain["seed"])
-    TRIALS.mkdir(parents=True, exist_ok=True)
-    table = pd.DataFrame([{"trial": i, "mean_cost": t.mean_cost, **t.values} for i, t in enumerate(done)])
-    table.to_csv(TRIALS / f"{name}.csv", index=False, float_format="%.6g", na_rep="null")
+    log, path = TRIALS / f"{name}.csv", Path(options["target"]) / f"{name}_tuned.yaml"
+    _make_room(log, path, bool(options["overwrite"]))
+    done: list[Trial] = []
+    for trial in search(space, first, score, trials, plain["seed"]):
+        done.append(trial)
+        rows = [{"trial": i, "mean_cost": t.mean_cost, **t.values} for i, t in enumerate(done)]
+        pd.DataFrame(rows).to_csv(log, index=False, float_format="%.6g", na_rep="null")
     best = min(done, key=lambda trial: trial.mean_cost)
     header = [
         "Found by",
@@ -155,10 +158,19 @@ def tune(options: Mapping[str, Any]) -> Path:
         f"({name} as it stands: {done[0].mean_cost:.4f}).",
         f"All trials: {TRIALS}/{name}.csv.",
     ]
-    path = Path(options["target"]) / f"{name}_tuned.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(preset_text(plain["agent"], first, best.values, header))
     return path
+
+
+def _make_room(log: Path, preset: Path, overwrite: bool) -> None:
+    """Before hours of work: both files can be written, and nobody's results are lost by it."""
+    for key, file in (("results", log), ("target", preset)):
+        if file.exists() and not overwrite:
+            raise UsageError(f"{file} is there already, expected overwrite=1 to replace it")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{key}={file.parent}: {error.strerror}, expected a folder") from None
 
 
 def main(arguments: list[str]) -> int:
@@ -167,6 +179,9 @@ def main(arguments: list[str]) -> int:
         print(tune(parse(arguments, _DEFAULTS, __doc__ or "")))
     except UsageError as error:
         refuse(str(error))
+    except KeyboardInterrupt:
+        print("interrupted; the trials so far are in results/tuning", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -152,11 +152,22 @@ def cpu_space(
     values = tuple(range(minimum, maximum + 1))
     threads = system_default if system_default is not None else maximum
     requests = request_default if request_default is not None else maximum
+    return parallelism_space(values, values, values, threads, requests)
+
+
+def parallelism_space(
+    request: Sequence[int],
+    inter_op: Sequence[int],
+    intra_op: Sequence[int],
+    system_default: int | None = None,
+    request_default: int | None = None,
+) -> ConfigurationSpace:
+    """Request, inter-op and intra-op parallelism on grids of their own; the defaults as in ``cpu_space``."""
     return ConfigurationSpace(
         (
-            Knob("request_parallelism", values, requests),
-            Knob("inter_op_parallelism", values, threads),
-            Knob("intra_op_parallelism", values, threads),
+            Knob("request_parallelism", tuple(request), request_default or max(request, default=0)),
+            Knob("inter_op_parallelism", tuple(inter_op), system_default or max(inter_op, default=0)),
+            Knob("intra_op_parallelism", tuple(intra_op), system_default or max(intra_op, default=0)),
         )
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.histogram import BIN_COUNT, cumulative_quantiles_s
+from serving.host import HostUse
 from serving.record import Record
 from serving.slot import Slot
 
@@ -51,6 +52,8 @@ class SlotMeasurement(Record):
         histogram: counts per bin of ``serving.histogram``.
         ticks: sub-slot series, where the system keeps them.
         latency_s: raw latencies in order of completion, where asked for.
+        host: use of the machine, where it is a real one.
+        flags: what should make one doubt the slot: ``late``, ``shared``, ``faulted``.
     """
 
     load_rps: float
@@ -74,6 +77,8 @@ class SlotMeasurement(Record):
     histogram: NDArray[np.int64]
     ticks: Ticks | None
     latency_s: NDArray[np.float64] | None
+    host: HostUse | None = None
+    flags: tuple[str, ...] = ()
 
     @property
     def lost(self) -> int:
@@ -98,6 +103,8 @@ def summarise(
     network_bytes: int | None = None,
     ticks: Ticks | None = None,
     latency_s: NDArray[np.float64] | None = None,
+    host: HostUse | None = None,
+    flags: tuple[str, ...] = (),
 ) -> SlotMeasurement:
     """Build a measurement from counts: the one place where means and quantiles are taken."""
     if histogram.shape != (BIN_COUNT,):
@@ -127,4 +134,6 @@ def summarise(
         histogram=histogram,
         ticks=ticks,
         latency_s=latency_s,
+        host=host,
+        flags=flags,
     )

@@ -38,6 +38,9 @@ class Supervisor(Protocol):
             UsageError: for a knob or a value that these servers cannot be set to.
         """
 
+    def lost(self) -> bool:
+        """Whether a server in use has died; ``apply`` replaces it."""
+
     def retire(self) -> None:
         """End what no longer serves; to be called when nobody sends there any more."""
 
@@ -71,7 +74,7 @@ class LocalSupervisor:
         self._groups: dict[tuple[str, ...], list[LocalServer]] = {}  # by flags, last used at the end
         self._folder = tempfile.TemporaryDirectory(prefix="rrl-")
         self._number = count()
-        self._zygote = Zygote()
+        self._zygote = Zygote(Path(self._folder.name) / "zygote.log")
         self._closed = False
 
     @property
@@ -104,6 +107,10 @@ class LocalSupervisor:
         self._groups.pop(flags, None)
         self._groups[flags] = [*group, *new]
         return self.addresses
+
+    def lost(self) -> bool:
+        """See ``Supervisor``."""
+        return any(server.exit_code is not None for server in self._in_use)
 
     def retire(self) -> None:
         """See ``Supervisor``."""

@@ -26,18 +26,21 @@ _ROOT = Path(__file__).resolve().parents[1]
 class Zygote:
     """Starts servers, and knows how they ended. Use it as a context manager, or call ``close``."""
 
-    def __init__(self) -> None:
-        """Start the process; it is ready some seconds later, and whoever asks first waits."""
+    def __init__(self, log: Path) -> None:
+        """Start the process, its messages in a file; ready seconds later, and whoever asks first waits."""
+        self._log = log
         self._lock = threading.Lock()
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "testbed.zygote"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment | {"GRPC_ENABLE_FORK_SUPPORT": "0", "TF_CPP_MIN_LOG_LEVEL": "2"},
-            cwd=_ROOT,
-            start_new_session=True,  # Ctrl-C is for the caller, who then stops the servers in order
-        )
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "testbed.zygote"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                env=environment | {"GRPC_ENABLE_FORK_SUPPORT": "0", "TF_CPP_MIN_LOG_LEVEL": "2"},
+                cwd=_ROOT,
+                start_new_session=True,  # Ctrl-C is for the caller, who then stops the servers in order
+            )
 
     def start(self, flags: Sequence[str], log: Path) -> int:
         """Fork a server with these flags, its output appended to a file; its process id.
@@ -75,7 +78,10 @@ class Zygote:
                 self._process.stdin.flush()
                 return json.loads(self._process.stdout.readline())
             except (ValueError, OSError):
-                raise OSError("the process that starts servers has ended") from None
+                last = self._log.read_text(errors="replace").strip().rpartition("\n")[2]
+                raise OSError(
+                    f"the process that starts servers has ended: {last or 'it said nothing'}"
+                ) from None
 
     def __enter__(self) -> Zygote:
         return self

@@ -1,4 +1,4 @@
-"""``python -m testbed.models export NAME`` prints the base path of an exported model; ``list`` the names."""
+"""Exports models, and the requests to send to them; prints where they are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import NoReturn
 from serving.errors import UsageError
 from testbed.models.catalogue import MODELS
 from testbed.models.export import default_cache, export_model
+from testbed.models.requests import store_requests
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,11 +24,21 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="name the models")
     export = commands.add_parser("export", help="export a model, unless it is in the cache")
-    export.add_argument("name", help="a model that `list` names")
-    export.add_argument("--cache", type=Path, metavar="FOLDER", help=f"default: {default_cache()}")
-    for setting in sorted({key for model in MODELS.values() for key in model.defaults}):
-        export.add_argument(f"--{setting}", type=int, help="of deepspeech2")
+    requests = commands.add_parser("requests", help="store serialised requests beside a model")
+    for command in (export, requests):
+        command.add_argument("name", help="a model that `list` names")
+        command.add_argument("--cache", type=Path, metavar="FOLDER", help=f"default: {default_cache()}")
+        for setting in sorted({key for model in MODELS.values() for key in model.defaults}):
+            command.add_argument(f"--{setting}", type=int, help="of deepspeech2")
+    requests.add_argument("sizes", type=_sizes, metavar="SIZE,...", help="relative to the mean request")
     return parser
+
+
+def _sizes(text: str) -> list[float]:
+    try:
+        return [float(size) for size in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected numbers, separated by commas") from None
 
 
 def main(arguments: list[str]) -> int:
@@ -35,11 +46,16 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         flags = vars(_parser().parse_args(arguments))
-        if flags.pop("command") == "list":
+        command = flags.pop("command")
+        if command == "list":
             for model in MODELS.values():
                 print(f"{model.name}\t{model.description}\t{dict(model.defaults)}")
             return 0
-        print(export_model(flags.pop("name"), cache=flags.pop("cache"), settings=flags))
+        name, cache = flags.pop("name"), flags.pop("cache")
+        if command == "export":
+            print(export_model(name, cache=cache, settings=flags))
+        else:
+            print(*store_requests(name, flags.pop("sizes"), flags, cache), sep="\n")
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2

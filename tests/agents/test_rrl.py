@@ -217,3 +217,13 @@ def test_a_wrong_setting_is_named_in_one_line(bad, says):
     with pytest.raises(UsageError, match=says) as caught:
         RRLAgent(**arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_the_state_of_an_agent_with_another_table_is_refused():
+    many, one = (make_agent(Surface.smooth(loads=loads), 1) for loads in (3, 1))
+    before = one.table.values.copy()
+    with pytest.raises(
+        UsageError, match=r"saved Q table of \(states, configurations\) \(3, 27\), expected \(1, 27\)"
+    ):
+        one.load_state_dict(many.state_dict())
+    np.testing.assert_array_equal(one.table.values, before)

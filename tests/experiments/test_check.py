@@ -22,6 +22,8 @@ def test_the_defaults_and_every_recipe_pass():
     [
         ("agent.radius=abc", "agent.radius=abc, expected a number"),
         ("agent.pin_observed=maybe", "agent.pin_observed=maybe, expected true or false"),
+        ("agent.metric={}", r"agent.metric=\{\}, expected a word"),
+        ("agent.gamma={a:1}", "agent.gamma.a=1, expected agent.gamma to be a number"),
         ("agent.beta=inf", "agent.beta=inf, expected finite numbers"),
         ("objective.penalty_s=nan", "objective.penalty_s=nan, expected finite numbers"),
         ("workload.mean_rps=1e300", r"workload.mean_rps=1e\+300, expected finite numbers"),

@@ -129,6 +129,6 @@ def test_the_report_shows_the_tables_there_are(tmp_path):
         f"target={tmp_path}",
     ])  # fmt: skip
     page = build(tmp_path)
-    assert "0.123 (0.123 to 0.123)" in page
+    assert "0.123 (one seed)" in page
     assert "<td>background</td>" in page
     assert "drain rule" not in page

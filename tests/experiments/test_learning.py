@@ -1,12 +1,14 @@
 """What a run lets its agent learn from, when, and with what preparation."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from experiments.build import build_agent, build_env, row_settings, simulator
 from experiments.drain import DrainRule, build_drain_rule
 from experiments.loop import run_loop
 from experiments.records import content_hash
+from experiments.run import execute
 from experiments.settings import compose_settings
 from serving.errors import UsageError
 
@@ -169,3 +171,25 @@ def test_pretraining_is_deterministic_across_the_ends_of_runs(head):
 def test_a_run_of_one_slot_cannot_be_pretrained():
     with pytest.raises(UsageError, match="slots=1, expected an integer >= 2"):
         run(settings(*PRETRAINED, "slots=1"))
+
+
+class Plain:
+    """As README has it: anything with ``act`` and ``learn`` is an agent."""
+
+    def __init__(self, space):
+        self.space = space
+
+    def act(self, observation):
+        return self.space.configurations[0]
+
+    def learn(self, observation, configuration, cost, next_observation):
+        pass
+
+
+def test_an_agent_with_act_and_learn_alone_learns_in_the_background_and_is_logged(tmp_path):
+    plain = settings(
+        "agent=custom", f"agent._target_={__name__}.Plain", "learning=background", "logger=table"
+    )
+    env = build_env(plain)
+    execute(plain, env, "plain", tmp_path / "plain")
+    assert len(pd.read_parquet(tmp_path / "plain" / "scalars.parquet")) == plain["slots"]

@@ -46,8 +46,32 @@ def test_a_search_leaves_its_trials_and_a_preset_that_plays_as_well_as_its_best_
 def test_the_same_command_finds_the_same(folder):
     first, preset = tuned(folder, "agent=q_learning", "trials=3")
     found = preset.read_bytes()
-    second, preset = tuned(folder, "agent=q_learning", "trials=3")
+    second, preset = tuned(folder, "agent=q_learning", "trials=3", "overwrite=1")
     assert (first, found) == (second, preset.read_bytes())
+
+
+def test_what_was_found_before_is_not_lost(folder, capsys, monkeypatch):
+    _, preset = tuned(folder, "agent=rrl", "trials=1")
+    log = folder / "results" / "tuning" / "rrl.csv"
+    before = log.read_bytes(), preset.read_bytes()
+    with pytest.raises(SystemExit):
+        main(["agent=rrl", "trials=2", "slots=10", "runs=1"])
+    assert "rrl.csv is there already, expected overwrite=1 to replace it" in capsys.readouterr().err
+    assert (log.read_bytes(), preset.read_bytes()) == before
+    (folder / "file").write_text("")
+    with pytest.raises(SystemExit):
+        main(["agent=q_learning", "trials=2", "slots=10", "runs=1", "target=file"])
+    assert "target=file: " in capsys.readouterr().err
+
+    seen = iter([0.5, 0.25])
+    monkeypatch.setattr("experiments.tune.mean_cost", lambda *_: next(seen, None) or interrupt())
+    assert main(["agent=deeprm", "trials=9", "slots=10", "runs=1"]) == 130
+    assert capsys.readouterr().err.endswith("interrupted; the trials so far are in results/tuning\n")
+    assert list(pd.read_csv(folder / "results" / "tuning" / "deeprm.csv").mean_cost) == [0.5, 0.25]
+
+
+def interrupt() -> float:
+    raise KeyboardInterrupt
 
 
 def test_the_tuned_preset_differs_from_the_untuned_only_in_what_was_searched(folder):
@@ -61,8 +85,10 @@ def test_the_tuned_preset_differs_from_the_untuned_only_in_what_was_searched(fol
 
 def test_the_sampler_finds_the_bottom_of_a_bowl_and_starts_where_it_is_told_to():
     space = {"x": Range(0.0, 10.0), "kind": Choices(("good", "bad"))}
-    done = search(
-        space, {"x": 9.0, "kind": "bad"}, lambda v: (v["x"] - 3) ** 2 + 20 * (v["kind"] == "bad"), 40, 0
+    done = list(
+        search(
+            space, {"x": 9.0, "kind": "bad"}, lambda v: (v["x"] - 3) ** 2 + 20 * (v["kind"] == "bad"), 40, 0
+        )
     )
     assert done[0].values == {"x": 9.0, "kind": "bad"}
     best = min(done, key=lambda trial: trial.mean_cost)

@@ -187,7 +187,7 @@ def test_nothing_is_left_when_the_caller_is_killed(exported: Path) -> None:
 
 
 def test_a_zygote_that_is_gone_is_an_error_not_a_hang(tmp_path: Path) -> None:
-    zygote = Zygote()
+    zygote = Zygote(tmp_path / "zygote.log")
     zygote._process.kill()
     zygote._process.wait()
     with pytest.raises(OSError, match="the process that starts servers has ended"):
