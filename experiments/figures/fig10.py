@@ -35,10 +35,10 @@ def draw(runs: Path) -> Drawing:
     for column, (name, family) in zip(axes.T, found.items(), strict=True):
         drawn += [_over_time(column[0], name, family), _averages(column[1], name, family)]
         column[0].set_title(f"{name}: {' against '.join(reversed(FAMILIES[name]))}", loc="left")
-        column[0].legend(ncols=2, fontsize=6)
     axes[0, 0].set_ylabel("cost per slot (s)")
     axes[1, 0].set_ylabel("mean over the run (s)")
-    axes[1, 0].legend(fontsize=6)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     data = pd.concat(drawn, ignore_index=True)
     return Drawing(
         name="fig10",
