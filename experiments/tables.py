@@ -50,7 +50,8 @@ class RunTables:
     def _flush(self) -> None:
         if not self._records:
             return
-        rows = pd.DataFrame([self._labels | record.row for record in self._records])
+        measured = {name: [record.row[name] for record in self._records] for name in self._records[0].row}
+        rows = pd.DataFrame(self._labels | measured)
         never_measured = rows.columns[rows.isna().all()]
         self._write("slots", rows.astype(dict.fromkeys(never_measured, "float64")))
         self._write("timings", pd.DataFrame([record.timing for record in self._records]))
