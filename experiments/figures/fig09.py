@@ -41,9 +41,9 @@ def draw(runs: Path) -> Drawing:
     for bottom in axes[-1]:
         bottom.set_xlabel("radius of the region (grid steps)")
     axes[0, 0].scatter([], [], color="#666666", s=14, marker="^", label="never within the run")
-    for place, drawn in (("outside lower left", axes[0, 0]), ("outside lower right", axes[0, 1])):
-        handles, labels = drawn.get_legend_handles_labels()
-        figure.legend(handles=handles, labels=labels, loc=place, ncols=2)
+    times, errors = (one.get_legend_handles_labels() for one in axes[0])
+    figure.legend(*times, loc="outside lower left", ncols=2)
+    figure.legend(*errors, loc="outside lower right", ncols=2)
     return Drawing(
         name="fig09",
         title="Fig. 9: RRL at a constant load, convergence and error against the radius of the region",
