@@ -31,6 +31,11 @@ def check_settings(plain: Mapping[str, Any], conf: Path, choices: Mapping[str, s
     Raises:
         UsageError: naming the setting, its value and what is allowed.
     """
+    known = {str(key) for key in OmegaConf.load(conf / "config.yaml")} - {"defaults"} | set(choices)
+    for key in plain:
+        if key not in known:
+            choices_of_users = sorted(name for name in known if not name.startswith("hydra"))
+            raise UsageError(f"{key} is not a setting of a run, choose from {choices_of_users}")
     given = dict(_settings(plain))
     for key, value in given.items():
         for number in value if isinstance(value, list) else [value]:

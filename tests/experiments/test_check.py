@@ -54,6 +54,7 @@ def test_the_defaults_and_every_recipe_pass():
         ("drain_rule=carry", "drain_rule=carry, expected true, false or null"),
         ("drain_backlog=-1", "drain_backlog=-1, expected an integer >= 0"),
         ("agent=rlr", r"agent=rlr is not known, choose from .*'custom'"),
+        ("+foo=1", r"foo is not a setting of a run, choose from \['agent', "),
         ("sede=1", "sede is not a setting of a run, choose from .*'seed'"),
     ],
 )
