@@ -66,7 +66,7 @@ reproduce: setup ## run the experiments, then write figures, claims and results/
 	echo "make reproduce took $$((SECONDS - started)) s, set-up aside, with seeds $(SEEDS); verdicts need ten: SEEDS='range(0,10)'"
 
 agents: SEEDS := range(0,10)
-agents: setup ## the table of all agents, the drain rule and learning beside serving, ten seeds (20 minutes on 2 cores)
+agents: setup ## the table of all agents, the drain rule and learning beside serving, ten seeds (half an hour on 2 cores)
 	@unset PYTHONDONTWRITEBYTECODE
 	$(RUN) experiments.run --multirun experiment=agents agent=$(AGENTS) workload=wiki,dynamic 'seed=$(SEEDS)' $(SWEEP)
 	$(RUN) experiments.run --multirun experiment=drain agent=rrl,rrl_plus,q_learning drain_rule=false,true \
