@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from server_process import CALL_TIMEOUT_S, environment, wait_until_gone
+from server_process import CALL_TIMEOUT_S, ROOT, environment, wait_until_gone
 
 from serving.errors import UsageError
 from testbed.replay import FAILED, OK, REFUSED, TIMED_OUT, Answers, Replay
@@ -24,8 +24,8 @@ AT_ONCE, SLOWLY, REFUSE, FAIL, TOO_SLOWLY = range(len(KINDS))
 @contextmanager
 def server(path: Path) -> Iterator[str]:
     address = f"unix:{path}"
-    command = [sys.executable, str(Path(__file__).with_name("noop_server.py")), address]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment())
+    command = [sys.executable, "-m", "testbed.noop_server", address]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(), cwd=ROOT)
     try:
         assert process.stdout
         assert process.stdout.readline()
