@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.configuration import Configuration, ConfigurationSpace, batching_space, parallelism_space
+from serving.configuration import Configuration, ConfigurationSpace
 from serving.dispatch import Dispatch
-from serving.errors import UsageError
 from serving.histogram import count_latencies
 from serving.measurement import SlotMeasurement, Ticks, summarise
 from serving.slot import Slot
-from testbed.models.requests import prepare
 from testbed.profiler import Profiler
 from testbed.replay import FAILED, OK, REFUSED, TIMED_OUT, Answers, Replay
-from testbed.supervisor import LocalSupervisor, Supervisor
+from testbed.supervisor import Supervisor
 
 SIZES = tuple(2.0 ** (step / 2) for step in range(-6, 6))
 """Relative sizes that requests of different size are sent in: the nearest by ratio, at most 19 % off."""
@@ -218,94 +214,3 @@ def _ticks(
     tick = np.clip((completed_s * count / duration_s).astype(np.int64), 0, count - 1)
     sums_s = np.bincount(tick, latency_s, minlength=count).astype(np.float64)
     return Ticks(np.bincount(tick, minlength=count), sums_s)
-
-
-class TestbedCpu(TestbedSystem):
-    """Local servers of one model with the knobs request, inter-op and intra-op parallelism.
-
-    Args:
-        model: a model of ``python -m testbed.models list``.
-        model_settings: its settings, where they differ from the defaults.
-        request_parallelism, inter_op_parallelism, intra_op_parallelism: grids; 0 is the system's default.
-        queue_limit: waiting requests at each server at most.
-        servers: how many serve beside each other.
-        warm: for how many intra-op values servers are kept running.
-        hardware: not looked at; the machine is what it is.
-        **settings: see ``TestbedSystem``.
-
-    Raises:
-        UsageError: for a value outside its range, or a model that cannot be made or served.
-    """
-
-    def __init__(
-        self,
-        model: str,
-        request_parallelism: Sequence[int],
-        inter_op_parallelism: Sequence[int],
-        intra_op_parallelism: Sequence[int],
-        model_settings: Mapping[str, int | None] | None = None,
-        queue_limit: int = 50,
-        servers: int = 1,
-        warm: int = 3,
-        hardware: object = None,  # noqa: ARG002 - what the simulator is given, too
-        **settings: Any,
-    ) -> None:
-        grids = (request_parallelism, inter_op_parallelism, intra_op_parallelism)
-        space = parallelism_space(*grids, system_default=os.cpu_count())
-        base, requests = _prepared(model, model_settings)
-        choices = (
-            f"--request_choices={_listed(request_parallelism)}",
-            f"--inter_op_choices={_listed(inter_op_parallelism)}",
-            f"--queue_limit={queue_limit}",
-        )
-        supervisor = LocalSupervisor([*_model_flags(model, base), *choices], servers, warm)
-        super().__init__(space=space, supervisor=supervisor, requests=requests, **settings)
-
-
-class TestbedBatching(TestbedSystem):
-    """Local servers of one model with the knobs batch threads, batch size and batch timeout.
-
-    Args:
-        model: a model of ``python -m testbed.models list``.
-        model_settings: its settings, where they differ from the defaults.
-        batch_threads, batch_size, batch_timeout_us: grids.
-        servers: how many serve beside each other.
-        warm: for how many configurations servers are kept running.
-        hardware: not looked at; the machine is what it is.
-        **settings: see ``TestbedSystem``.
-
-    Raises:
-        UsageError: for a value outside its range, or a model that cannot be made or served.
-    """
-
-    def __init__(
-        self,
-        model: str,
-        batch_threads: Sequence[int],
-        batch_size: Sequence[int],
-        batch_timeout_us: Sequence[int],
-        model_settings: Mapping[str, int | None] | None = None,
-        servers: int = 1,
-        warm: int = 3,
-        hardware: object = None,  # noqa: ARG002
-        **settings: Any,
-    ) -> None:
-        space = batching_space(batch_threads, batch_size, batch_timeout_us)
-        base, requests = _prepared(model, model_settings)
-        supervisor = LocalSupervisor(_model_flags(model, base), servers, warm)
-        super().__init__(space=space, supervisor=supervisor, requests=requests, **settings)
-
-
-def _prepared(model: str, settings: Mapping[str, int | None] | None) -> tuple[Path, list[bytes]]:
-    # Images are all of one size.
-    return prepare(model, SIZES if model == "deepspeech2" else (1.0,), settings)
-
-
-def _model_flags(model: str, base: Path) -> list[str]:
-    return [f"--model_name={model}", f"--model_base_path={base}", "--file_system_poll_wait_seconds=0"]
-
-
-def _listed(values: Sequence[int]) -> str:
-    if not values:
-        raise UsageError("a knob of the testbed has no values, expected a list of integers >= 0")
-    return ",".join(map(str, values))
