@@ -26,11 +26,10 @@ from locust import User, events, task
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from serving.dispatch import Dispatch, at_random, least_loaded, round_robin
+from testbed.replay_protocol import FAILED, OK, REFUSED, SOCKET_VARIABLE, TIMED_OUT, WORKERS_VARIABLE
 
 grpc.experimental.gevent.init_gevent()
 
-SOCKET_VARIABLE, WORKERS_VARIABLE = "RRL_REPLAY_SOCKET", "RRL_REPLAY_WORKERS"
-OK, REFUSED, TIMED_OUT, FAILED = range(4)
 _ANSWER_S = 10.0
 _CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from serving.dispatch import Dispatch, checked_dispatch
 from serving.errors import UsageError
 from serving.record import Record
+from testbed.replay_protocol import SOCKET_VARIABLE, WORKERS_VARIABLE
 
-OK, REFUSED, TIMED_OUT, FAILED = range(4)
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 _START_S = 60.0
 _GRACE_S = 5.0
@@ -97,7 +97,7 @@ class Replay:
     def _start(self, workers: int, distributed: bool, web_port: int | None) -> tuple[Any, Any]:
         path = str(Path(self._folder.name) / "driver.sock")
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-        environment |= {"RRL_REPLAY_SOCKET": path, "RRL_REPLAY_WORKERS": str(workers)}
+        environment |= {SOCKET_VARIABLE: path, WORKERS_VARIABLE: str(workers)}
         shown = ["--headless"] if web_port is None else ["--autostart", "--web-host=127.0.0.1"]
         shown += [] if web_port is None else [f"--web-port={web_port}"]
         spread = [] if workers == 1 and not distributed else [f"--expect-workers={workers}"]

@@ -16,7 +16,8 @@ from serving.histogram import count_latencies
 from serving.measurement import SlotMeasurement, Ticks, summarise
 from serving.slot import Slot
 from testbed.profiler import Profiler
-from testbed.replay import FAILED, OK, REFUSED, TIMED_OUT, Answers, Replay
+from testbed.replay import Answers, Replay
+from testbed.replay_protocol import FAILED, OK, REFUSED, TIMED_OUT
 from testbed.supervisor import Supervisor
 
 SIZES = tuple(2.0 ** (step / 2) for step in range(-6, 6))
@@ -112,13 +113,13 @@ class TestbedSystem:
             elif change.done and self._supervisor.lost():
                 faulted = True
                 change = _Change(self._supervisor, knobs)
-        answers = self._replay.collect()
-        if not change.done:  # it takes longer than the slot: the next one waits for it
-            change.wait(None)
+        change_s = change.seconds if change.done else slot.duration_s
+        measured = self._measured(slot, begin_s, self._replay.collect(), change_s, servers, faulted)
+        change.wait(None)  # if it takes longer than the slot, the next one waits for it
         if change.newly_done():
             self._replay.send_to(change.addresses())
         self._supervisor.retire()
-        return self._measured(slot, begin_s, answers, change.seconds, servers, faulted)
+        return measured
 
     def _measured(
         self, slot: Slot, begin_s: float, answers: Answers, change_s: float, servers: set[int], faulted: bool

@@ -68,7 +68,13 @@ def test_a_saved_agent_goes_on_as_if_never_stopped():
 
 @pytest.mark.parametrize(
     ("preset", "steepness"),
-    [("rrl", 0.5), ("rrl", 1.5), ("rrl", 3.0), pytest.param("rrl_plus", 1.5, marks=pytest.mark.slow)],
+    [
+        ("rrl", 0.5),
+        ("rrl", 1.5),
+        ("rrl", 3.0),
+        pytest.param("rrl_plus", 0.5, marks=pytest.mark.slow),
+        pytest.param("rrl_plus", 1.5, marks=pytest.mark.slow),
+    ],
 )
 def test_with_it_the_robust_presets_solve_the_identity_environment_however_steep(preset, steepness):
     # Neighbours cost up to 1.5, 3 and 9 times as much; random play ends at 1.5, 3.7 and 25.

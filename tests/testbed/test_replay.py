@@ -15,7 +15,8 @@ import pytest
 from server_process import CALL_TIMEOUT_S, ROOT, environment, wait_until_gone
 
 from serving.errors import UsageError
-from testbed.replay import FAILED, OK, REFUSED, TIMED_OUT, Answers, Replay
+from testbed.replay import Answers, Replay
+from testbed.replay_protocol import FAILED, OK, REFUSED, TIMED_OUT
 
 KINDS = [b"at once", b"sleep:0.3", b"refuse", b"fail", b"sleep:5"]
 AT_ONCE, SLOWLY, REFUSE, FAIL, TOO_SLOWLY = range(len(KINDS))
