@@ -111,10 +111,12 @@ def test_a_server_told_to_stop_finishes_what_it_has_begun(exported: Path, tmp_pa
 def test_a_signal_that_reaches_another_thread_stops_the_server_too(exported: Path, tmp_path: Path) -> None:
     with running_server(tmp_path, "--model_name=tf2", f"--model_base_path={exported / 'tf2'}") as server:
         number = server.process.pid
-        others = [
-            int(task.name) for task in Path(f"/proc/{number}/task").iterdir() if task.name != str(number)
-        ]
-        assert ctypes.CDLL(None).tgkill(number, max(others), signal.SIGTERM) == 0
+        others = [int(task.name) for task in Path(f"/proc/{number}/task").iterdir()]
+        others.remove(number)
+        send = ctypes.CDLL(None).tgkill
+        assert any(
+            send(number, other, signal.SIGTERM) == 0 for other in others
+        )  # a thread may just have ended
         assert server.process.wait(CALL_TIMEOUT_S) == 0
 
 
