@@ -19,6 +19,7 @@ from serving.agent import Agent
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
 from serving.errors import UsageError
+from serving.system import ServingSystem
 
 _AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those of the workload
 _PRETRAINING_STREAM = 0x_9E7_7A1  # and those of pretraining apart from the run's
@@ -78,8 +79,18 @@ def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
     if series is not None:
         digest = hashlib.sha256(series.rate_rps.tobytes()).hexdigest()
         kept["workload"] = plain["workload"] | {"trace": [series.bin_s, digest]}
+    if plain["table"]["measured"] is not None and agent_wants(plain, "cost_table"):
+        kept["table"]["measured"] = file_hash(plain["table"]["measured"])
     kept["agent_source"] = _source_outside(agent_class(plain))
     return kept
+
+
+def file_hash(path: str | Path) -> str:
+    """SHA-256 of a file's content; of a file that is not there, a word."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return "missing"
 
 
 def _source_outside(agent: type) -> str | None:
@@ -96,16 +107,27 @@ def workload_label(plain: dict[str, Any]) -> str:
     return f"{name}:{Path(trace).name}" if trace else name
 
 
-def build_env(plain: dict[str, Any]) -> ServingEnv:
-    """The environment that the settings describe."""
+def is_simulated(plain: Mapping[str, Any]) -> bool:
+    """Whether the settings describe a simulated system."""
+    return str(plain["system"]["_target_"]).startswith("sim.")
+
+
+def build_system(plain: dict[str, Any]) -> ServingSystem:
+    """The serving system that the settings describe."""
+    system: ServingSystem = instantiate(
+        plain["system"],
+        hardware=plain["hardware"],
+        model=plain["model"]["name"],
+        slo_s=plain["objective"]["slo_s"],
+        _convert_="all",
+    )
+    return system
+
+
+def build_env(plain: dict[str, Any], system: ServingSystem | None = None) -> ServingEnv:
+    """The environment that the settings describe, around this system where one is given."""
     return ServingEnv(
-        system=instantiate(
-            plain["system"],
-            hardware=plain["hardware"],
-            model=plain["model"]["name"],
-            slo_s=plain["objective"]["slo_s"],
-            _convert_="all",
-        ),
+        system=system or build_system(plain),
         workload=instantiate(plain["workload"], _convert_="all"),
         objective=instantiate(plain["objective"], _convert_="all"),
         slots=plain["slots"],
@@ -150,10 +172,10 @@ def simulator(plain: dict[str, Any]) -> Callable[[int], ServingEnv]:
     """
 
     def simulate(seed: int) -> ServingEnv:
-        target = str(plain["system"]["_target_"])
-        if not target.startswith("sim."):
+        if not is_simulated(plain):
             raise UsageError(
-                f"agent={plain['agent'].get('preset')}: pretraining needs a simulator, not {target}"
+                f"agent={plain['agent'].get('preset')}: pretraining needs a simulator, "
+                f"not {plain['system']['_target_']}"
             )
         env = build_env(plain)
         stream = np.random.SeedSequence([plain["seed"], _PRETRAINING_STREAM, seed])

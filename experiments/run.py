@@ -6,7 +6,7 @@ The last line on stdout is the run's folder.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from experiments.build import (
     build_agent,
     build_env,
+    is_simulated,
     resolve,
     row_settings,
     workload_label,
@@ -27,8 +28,10 @@ from experiments.cli import hydra_program
 from experiments.drain import build_drain_rule
 from experiments.logger import is_logged, make_logger, require_tensorboard, scalars
 from experiments.loop import SlotRecord, run_loop
+from experiments.measured_table import measured_table
 from experiments.records import RunFolder, content_hash, git_state, is_finished, read_manifest
 from serving.agent import Agent
+from serving.configuration import ConfigurationSpace
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
 from serving.errors import UsageError
@@ -49,18 +52,26 @@ def main(config: DictConfig) -> None:
 
 def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -> None:
     """Run the loop and write the records."""
+    for _ in steps(plain, env, run_id, folder):
+        pass
+
+
+def steps(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -> Iterator[SlotRecord]:
+    """Run the loop slot by slot; when the last one has been handed out, the records are written."""
     if plain["logger"] == "tensorboard":
         require_tensorboard()
-    truth = cache(lambda: _truth(plain))
+    truth = cache(lambda: _truth(plain, env.system.space))
     agent = build_agent(plain, env, truth)  # before the table: a mistake should not cost minutes
     if plain["estimates"] and "q" not in getattr(agent, "diagnostics", dict)():
         raise UsageError(f"estimates=true needs an agent with Q values, not {type(agent).__name__}")
-    table = truth()
+    table = truth() if is_simulated(plain) else None  # what was measured is not the truth
     manifest = {"run_id": run_id, "seed": plain["seed"], "config": plain}
     label = f"{plain['agent'].get('preset')} {workload_label(plain)} seed={plain['seed']}"
     with RunFolder(folder, manifest) as run_folder:
         with tqdm(total=plain["slots"], desc=label, unit="slot", disable=not plain["progress"]) as bar:
-            _record(plain, env, agent, table, run_folder, _labels(plain, env, run_id), bar.update)
+            for record in _record(plain, env, agent, table, run_folder, _labels(plain, env, run_id)):
+                bar.update()
+                yield record
         env.close()
         run_folder.finish()
 
@@ -72,8 +83,7 @@ def _record(
     table: CostTable | None,
     run_folder: RunFolder,
     labels: dict[str, Any],
-    progress: Callable[[], object],
-) -> None:
+) -> Iterator[SlotRecord]:
     """Run the loop and write what it leaves, while it goes on."""
     from experiments.tables import RunTables, diagnostics_table
 
@@ -91,7 +101,7 @@ def _record(
             logger.log(
                 record.row["slot"], scalars(beliefs) | scalars({"cost": record.row["cost"]}) | _times(record)
             )
-        progress()
+        yield record
     tables.close()
     if logger is not None:
         logger.close()
@@ -104,9 +114,11 @@ def _times(record: SlotRecord) -> dict[str, float]:
     return {"act_s": record.timing["agent_act_s"], "learn_s": record.timing["agent_learn_s"]}
 
 
-def _truth(plain: dict[str, Any]) -> CostTable | None:
+def _truth(plain: dict[str, Any], space: ConfigurationSpace) -> CostTable | None:
     if not plain["truth"]:
         return None
+    if not is_simulated(plain):
+        return measured_table(plain, space)
     from experiments.truth import cost_table
 
     return cost_table(plain)

@@ -1,6 +1,7 @@
 """The exhaustive cost table of a run's system: computed once, cached by everything it depends on.
 
-``python -m experiments.truth [overrides]`` computes the table of those settings without running an agent.
+``python -m experiments.truth [overrides]`` computes the table of those settings without running an agent;
+that of a real system is measured (``experiments.measured_table``).
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from experiments.build import resolve
+from experiments.build import is_simulated, resolve
 from experiments.cli import hydra_program
+from experiments.measured_table import measure
 from experiments.records import content_hash
 from serving.cost_table import CostTable
 from serving.slot import Slot
@@ -76,7 +78,7 @@ def read_arrays(plain: dict[str, Any]) -> dict[str, np.ndarray] | None:
 
 def cost_table(plain: dict[str, Any]) -> CostTable | None:
     """The table of a simulated system, from the cache or computed now; None for a real system."""
-    if not str(plain["system"]["_target_"]).startswith("sim."):
+    if not is_simulated(plain):
         return None
     stored = read_arrays(plain)
     if stored is None:
@@ -152,8 +154,11 @@ def _sweep_load(plain: dict[str, Any], load_rps: float) -> Sweep:
 
 def _main(config: DictConfig) -> None:
     plain = resolve(config, HydraConfig.get().runtime.choices)
-    if cost_table(plain) is not None:
+    if is_simulated(plain):
+        cost_table(plain)
         print(table_path(plain))
+    else:
+        print(measure(plain))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@
 the master) over a unix socket, a JSON object a line; that process passes commands on as Locust's own messages
 and gathers what the workers send back. The workers' clocks must agree (one machine, or NTP).
 
-Commands: ``requests`` (the bytes to send, as base64, and the call), ``addresses`` (where to from now on),
-``replay`` (when to send which), ``collect`` (what has been answered since). The last one has an answer.
+Commands: ``requests`` (the bytes to send, as base64, and the call), ``seed`` (of random dispatch),
+``addresses`` (where to from now on), ``replay`` (when to send which), ``collect`` (what has been answered
+since). The last one has an answer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import base64
 import json
 import os
 import time
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -31,6 +33,7 @@ from testbed.replay_protocol import FAILED, OK, REFUSED, SOCKET_VARIABLE, TIMED_
 grpc.experimental.gevent.init_gevent()
 
 _ANSWER_S = 10.0
+_PRIORITY = -10  # where allowed: a sender that waits for a core is late, and its latencies are wrong
 _CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
@@ -67,7 +70,6 @@ class Sender:
         self._targets: list[Target] = []
         self._requests: list[bytes] = []
         self._records: list[tuple[int, float, float, int]] = []
-        self._turn = -1
         self._waiting = 0
 
     def requests(self, data: dict[str, Any]) -> None:
@@ -75,7 +77,10 @@ class Sender:
         self._requests = [base64.b64decode(one) for one in data["requests"]]
         self._method, self._timeout_s = str(data["method"]), float(data["timeout_s"])
         self._dispatch: Dispatch = data["dispatch"]
-        self._rng = np.random.default_rng(data["seed"])
+
+    def seed(self, data: dict[str, Any]) -> None:
+        """Choose servers as if nothing had been sent yet."""
+        self._turn, self._rng = -1, np.random.default_rng(data["seed"])
 
     def addresses(self, data: dict[str, Any]) -> None:
         """Send to these servers from now on; what is on its way to others comes home all the same."""
@@ -150,10 +155,14 @@ def on_init(environment: Any, runner: Any, **_: object) -> None:
 
 
 def _work(sender: Sender, runner: Any) -> None:
+    with suppress(PermissionError):
+        os.nice(_PRIORITY)
+
     def collect(msg: Any, **_: object) -> None:
         runner.send_message("collected", sender.collect() | {"round": msg.data["round"]})
 
     runner.register_message("requests", lambda msg, **_: sender.requests(msg.data))
+    runner.register_message("seed", lambda msg, **_: sender.seed(msg.data))
     runner.register_message("addresses", lambda msg, **_: sender.addresses(msg.data))
     runner.register_message("replay", lambda msg, **_: gevent.spawn(sender.replay, msg.data))
     runner.register_message("collect", collect)

@@ -90,9 +90,8 @@ class Replay:
         self._log = Path(self._folder.name) / "locust.log"
         self._process, self._stream = self._start(workers, distributed, web_port)
         content = [base64.b64encode(one).decode() for one in requests]
-        self._ask(
-            "requests", requests=content, method=method, timeout_s=timeout_s, dispatch=dispatch, seed=seed
-        )
+        self._ask("requests", requests=content, method=method, timeout_s=timeout_s, dispatch=dispatch)
+        self.seed(seed)
 
     def _start(self, workers: int, distributed: bool, web_port: int | None) -> tuple[Any, Any]:
         path = str(Path(self._folder.name) / "driver.sock")
@@ -133,6 +132,10 @@ class Replay:
         """Of Locust's first process."""
         pid: int = self._process.pid
         return pid
+
+    def seed(self, seed: int) -> None:
+        """Choose servers as if nothing had been sent yet."""
+        self._ask("seed", seed=seed)
 
     def send_to(self, addresses: Sequence[str]) -> None:
         """Send to these servers from now on; answers of the servers before still count."""

@@ -26,6 +26,7 @@ SIZES = tuple(2.0 ** (step / 2) for step in range(-6, 6))
 LATE_S = 0.020
 SHARED = 0.05
 _WATCH_S = 0.05
+_GRACE_S = 5.0
 
 
 class TestbedSystem:
@@ -78,13 +79,34 @@ class TestbedSystem:
         self._replay: Replay | None = None
 
     def reset(self, seed: int) -> None:
-        """Start with nobody waiting; the seed is that of random dispatch."""
-        if self._replay is not None:
-            self._replay.close()
-        self._replay = Replay(self._requests, seed=seed, **self._replay_settings)
-        self._profiler = Profiler([self._replay.process_id])
+        """Start with nobody waiting, once whoever waits has been answered; the seed is of random dispatch."""
+        if self._replay is not None and self._all_answered():
+            self._replay.seed(seed)
+        else:
+            self._close_replay()
+            self._replay = Replay(self._requests, seed=seed, **self._replay_settings)
+            self._profiler = Profiler([self._replay.process_id])
+            if self._supervisor.addresses:
+                self._replay.send_to(self._supervisor.addresses)
         self._due_s: dict[int, float] = {}
         self._backlog = 0
+
+    def _all_answered(self) -> bool:
+        """Wait until every request has its answer, or has timed out; False if that fails."""
+        assert self._replay is not None
+        deadline = time.monotonic() + self._replay_settings["timeout_s"] + _GRACE_S
+        try:
+            while self._due_s and time.monotonic() < deadline:
+                for one in self._replay.collect().number:
+                    self._due_s.pop(int(one))
+                time.sleep(_WATCH_S if self._due_s else 0)
+        except OSError:
+            return False  # Locust has ended
+        return not self._due_s
+
+    def _close_replay(self) -> None:
+        if self._replay is not None:
+            self._replay.close()
 
     def serve(self, configuration: Configuration, slot: Slot) -> SlotMeasurement:
         """Serve one slot in real time.
@@ -165,8 +187,7 @@ class TestbedSystem:
 
     def close(self) -> None:
         """End Locust and the servers; safe to call twice."""
-        if self._replay is not None:
-            self._replay.close()
+        self._close_replay()
         self._supervisor.close()
 
 
