@@ -3,7 +3,7 @@ SHELL := bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce agents studies test lint format lock clean
+.PHONY: help setup reproduce agents studies testbed test lint format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -82,6 +82,12 @@ studies: setup ## Theorem 1, its Delta, and FTRL against Adam (about 4 minutes; 
 	$(RUN) experiments.studies.theorem1
 	$(RUN) experiments.studies.delta
 	$(RUN) experiments.studies.ftrl
+
+testbed: setup ## four agents on real servers, an excerpt of the experiment in docs/testbed.md (10 minutes)
+	@unset PYTHONDONTWRITEBYTECODE
+	$(RUN) experiments.interleave experiment=testbed experiment_name=excerpt_dynamic workload=dynamic slots=25 turn=5 \
+		agent=rrl,rrl_plus,tf_default,static_best
+	$(RUN) experiments.studies.testbed experiment=excerpt target=results/testbed/excerpt
 
 lint: setup ## ruff, mypy (strict) and the import rules
 	@$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Gymnasium environments: ``gymnasium.make("rrl/Simulated-v0", overrides=["workload=dynamic"])``.
 
-Importing this module registers them.
+Importing this module registers them: ``rrl/Simulated-v0``, and ``rrl/Testbed-v0`` for real servers, which
+must be closed.
 """
 
 from __future__ import annotations
@@ -19,4 +20,10 @@ def simulated(overrides: Sequence[str] = ()) -> ServingEnv:
     return build_env(compose_settings(overrides))
 
 
+def real(overrides: Sequence[str] = ()) -> ServingEnv:
+    """Real servers under the settings of ``experiment=testbed``, changed by hydra overrides."""
+    return build_env(compose_settings(["experiment=testbed", *overrides]))
+
+
 gymnasium.register("rrl/Simulated-v0", "experiments.environments:simulated")
+gymnasium.register("rrl/Testbed-v0", "experiments.environments:real", nondeterministic=True)

@@ -105,7 +105,7 @@ def interleave(settings: Sequence[dict[str, Any]], turn: int) -> list[Path]:
 def _run(plain: dict[str, Any], systems: dict[str, ServingSystem]) -> Turns:
     if plain["learning"] != "inline":
         raise UsageError(
-            f"learning={plain['learning']}, expected inline: the same measurements must lead to the same choices"
+            f"learning={plain['learning']}, expected inline: the same measurements must give the same choices"
         )
     key = json.dumps([plain["system"], plain["hardware"], plain["model"], plain["objective"]], sort_keys=True)
     if key not in systems:

@@ -93,7 +93,7 @@ def run_loop(
             "agent_act_s": acted - started,
             "agent_learn_s": learned - served,
             "system_s": served - acted,
-        } | (asdict(measurement.host) if measurement.host else {})
+        } | _host(measurement)
         yield SlotRecord(row, timing, measurement.histogram, measurement.latency_s)
         observation = info["observation"]
 
@@ -105,6 +105,13 @@ def _load_columns(slot: Slot, measurement: SlotMeasurement) -> dict[str, float]:
         "load_rps": measurement.load_rps,
         "true_load_rps": slot.true_load_rps,
     }
+
+
+def _host(measurement: SlotMeasurement) -> dict[str, float]:
+    """What a real machine did."""
+    if measurement.host is None:
+        return {}
+    return asdict(measurement.host) | {"network_bytes": measurement.network_bytes}
 
 
 def _truth(table: CostTable | None, slot: Slot, index: int) -> dict[str, float | None]:

@@ -69,8 +69,8 @@ class RememberedSystem:
             before, arrivals, measurement = self._kept.popleft()
             if (before, arrivals) != (configuration, len(slot.arrival_s)):
                 raise UsageError(
-                    f"{self._file}: slot {slot.index} was served under {before} with {arrivals} requests, now "
-                    f"it would be {configuration} with {len(slot.arrival_s)}: the code has changed; "
+                    f"{self._file}: slot {slot.index} was served under {before} with {arrivals} requests, "
+                    f"now it would be {configuration} with {len(slot.arrival_s)}: the code has changed; "
                     "remove the file to begin anew"
                 )
             return measurement

@@ -52,8 +52,7 @@ class RunTables:
             return
         measured = {name: [record.row[name] for record in self._records] for name in self._records[0].row}
         rows = pd.DataFrame(self._labels | measured)
-        never_measured = rows.columns[rows.isna().all()]
-        self._write("slots", rows.astype(dict.fromkeys(never_measured, "float64")))
+        self._write("slots", rows)
         self._write("timings", pd.DataFrame([record.timing for record in self._records]))
         slots = rows["slot"].to_numpy()
         counts = np.array([record.histogram for record in self._records])
@@ -72,6 +71,8 @@ class RunTables:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        never_measured = frame.columns[frame.isna().all()]
+        frame = frame.astype(dict.fromkeys(never_measured, "float64"))
         writer = self._writers.get(name)
         table = pa.Table.from_pandas(frame, schema=writer and writer.schema, preserve_index=False)
         if writer is None:

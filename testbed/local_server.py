@@ -27,18 +27,18 @@ class LocalServer:
         flags: of ``python -m testbed.server``, without those that say where to listen.
     """
 
+    program: str | None = None
+
     def __init__(self, zygote: Zygote, folder: Path, flags: Sequence[str]) -> None:
         self._zygote = zygote
         self._admin = str(folder / "admin.sock")
         self._log = folder / "server.log"
         self._exit_code: int | None = None
         self.address = f"unix:{folder / 'grpc.sock'}"
-        listen = [
-            "--port=0",
-            f"--grpc_socket_path={folder / 'grpc.sock'}",
-            f"--admin_socket_path={self._admin}",
-        ]
-        self.pid = zygote.start([*flags, *listen], self._log)
+        listen = ["--port=0", f"--grpc_socket_path={folder / 'grpc.sock'}"]
+        if self.program is None:
+            listen.append(f"--admin_socket_path={self._admin}")
+        self.pid = zygote.start([*flags, *listen], self._log, self.program)
 
     @property
     def exit_code(self) -> int | None:

@@ -71,6 +71,7 @@ class Sender:
         self._requests: list[bytes] = []
         self._records: list[tuple[int, float, float, int]] = []
         self._waiting = 0
+        self._network_bytes = 0
 
     def requests(self, data: dict[str, Any]) -> None:
         """Take the bytes to send, which call they are for, and how servers are chosen."""
@@ -100,9 +101,10 @@ class Sender:
             gevent.spawn(self._send, number, at_s, self._requests[kind])
 
     def collect(self) -> dict[str, Any]:
-        """Requests answered since the last call, and how many still are not."""
+        """Requests answered since the last call, the bytes that took, and how many are not answered."""
         records, self._records = self._records, []
-        return {"records": records, "waiting": self._waiting}
+        network_bytes, self._network_bytes = self._network_bytes, 0
+        return {"records": records, "waiting": self._waiting, "network_bytes": network_bytes}
 
     def _send(self, number: int, at_s: float, request: bytes) -> None:
         target = self._choose()
@@ -119,6 +121,7 @@ class Sender:
         target.in_flight -= 1
         target.close_if_idle()
         self._waiting -= 1
+        self._network_bytes += len(request) + len(answer)
         self._records.append((number, sent_s - at_s, done_s - at_s, outcome))
         self._fire(
             request_type="grpc", name=self._method, response_time=1000 * (done_s - at_s),
@@ -211,6 +214,7 @@ def _pass_on(runner: Any, command: dict[str, Any], answers: Queue[Any]) -> dict[
     return {
         "records": [record for one in gathered for record in one["records"]],
         "waiting": sum(one["waiting"] for one in gathered),
+        "network_bytes": sum(one["network_bytes"] for one in gathered),
     }
 
 

@@ -6,11 +6,13 @@ import os
 import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from statistics import fmean
 from typing import Any
 
 import psutil
 
 from serving.host import HostUse
+from testbed.gpus import Gpus
 
 
 class Profiler:
@@ -23,12 +25,20 @@ class Profiler:
 
     def __init__(self, senders: Collection[int] = ()) -> None:
         self._senders = {os.getpid(), *senders}
+        self._gpus = Gpus()
+        self._gpu_samples: list[float] = []
 
     def begin(self) -> None:
         """Start to measure."""
         self._began_s = time.monotonic()
+        self._gpu_samples.clear()
         self._machine_s = _machine_cpu_s()
         self._processes_s = {process.pid: _cpu_s(process) for process in psutil.process_iter()}
+
+    def sample(self) -> None:
+        """Look at the GPUs, which tell of the last moments only: to be called now and then."""
+        if self._gpus.count:
+            self._gpu_samples.append(self._gpus.utilisation())
 
     def end(self, servers: Collection[int], lateness_p99_s: float | None) -> tuple[HostUse, float]:
         """What happened since ``begin``, and how many seconds that was; ``servers`` are all that served."""
@@ -46,6 +56,8 @@ class Profiler:
             other_cpu_s=max(0.0, everything_s - server_cpu_s - sender_cpu_s),
             server_memory_bytes=sum(_memory_bytes(pid) for pid in serving),
             lateness_p99_s=lateness_p99_s,
+            gpus=self._gpus.count,
+            gpu_utilisation=fmean(self._gpu_samples) if self._gpu_samples else None,
         )
         return use, time.monotonic() - self._began_s
 

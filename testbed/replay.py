@@ -41,6 +41,7 @@ class Answers(Record):
         latency_s: answered so much after it was due.
         outcome: ``OK``, ``REFUSED`` (the queue was full), ``TIMED_OUT`` or ``FAILED``.
         waiting: requests sent that are not answered yet.
+        network_bytes: of these requests and their answers.
     """
 
     number: NDArray[np.int64]
@@ -48,6 +49,7 @@ class Answers(Record):
     latency_s: NDArray[np.float64]
     outcome: NDArray[np.int64]
     waiting: int
+    network_bytes: int
 
 
 class Replay:
@@ -170,6 +172,7 @@ class Replay:
             np.array(columns[2], dtype=np.float64),
             np.array(columns[3], dtype=np.int64),
             int(answer["waiting"]),
+            int(answer["network_bytes"]),
         )
 
     def close(self) -> None:

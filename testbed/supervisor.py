@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from serving.errors import UsageError
 from testbed.batching import DEFAULT_QUEUE_LIMIT
+from testbed.binary_server import BinaryServer, executable, parallelism_flags
 from testbed.local_server import LocalServer
 from testbed.zygote import Zygote
 
@@ -49,32 +50,38 @@ class Supervisor(Protocol):
 
 
 class LocalSupervisor:
-    """Servers of ours: what a process can change it changes in place, for the rest there is another process.
+    """Servers on this machine: what a process can change it changes in place, else there is another process.
 
     Request and inter-op parallelism change in place. Intra-op parallelism is fixed for a process, and so are
     the batching knobs here (an idle batch thread costs 0.9 % of a core): a server is forked for another value
     while the one before goes on serving, unless one is still warm, that is, was in use not long ago.
+    ``tensorflow_model_server`` changes nothing in place: there every configuration has a process of its own.
 
     Args:
-        flags: of ``python -m testbed.server``: the model, and all choices that may be switched to in place.
+        flags: of ``python -m testbed.server``: the model, and all choices that may be switched to in place;
+            of the binary only the model.
         servers: how many processes serve beside each other under each configuration.
         warm: for how many values of the fixed knobs servers are kept running, the one in use included.
+        binary: the executable of ``tensorflow_model_server``, to serve with it; None for our own server.
 
     Raises:
         UsageError: if ``servers`` or ``warm`` is not at least 1.
     """
 
-    def __init__(self, flags: Sequence[str], servers: int = 1, warm: int = 3) -> None:
+    def __init__(
+        self, flags: Sequence[str], servers: int = 1, warm: int = 3, binary: str | None = None
+    ) -> None:
         for key, value in (("servers", servers), ("warm", warm)):
             if value < 1:
                 raise UsageError(f"{key}={value}, expected an integer >= 1")
         self._flags = list(flags)
+        self._binary = None if binary is None else executable(binary)
         self._count = servers
         self._warm = warm
         self._groups: dict[tuple[str, ...], list[LocalServer]] = {}  # by flags, last used at the end
         self._folder = tempfile.TemporaryDirectory(prefix="rrl-")
         self._number = count()
-        self._zygote = Zygote(Path(self._folder.name) / "zygote.log")
+        self._zygote = Zygote(Path(self._folder.name) / "zygote.log", ours=binary is None)
         self._closed = False
 
     @property
@@ -138,25 +145,41 @@ class LocalSupervisor:
     def _start(self, flags: tuple[str, ...]) -> LocalServer:
         folder = Path(self._folder.name) / str(next(self._number))
         folder.mkdir()
-        return LocalServer(self._zygote, folder, [*self._flags, *flags])
+        every = [*self._flags, *flags]
+        if self._binary is None:
+            return LocalServer(self._zygote, folder, every)
+        return BinaryServer(self._binary, _model_name(every), self._zygote, folder, every)
 
     def _parted(self, configuration: Mapping[str, int]) -> tuple[tuple[str, ...], dict[str, int]]:
         """Flags of a process that can run a configuration, and what is then changed in place."""
         if set(configuration) == _BATCHING:
-            plan = "-".join(str(configuration[knob]) for knob in sorted(_BATCHING))
-            file = Path(self._folder.name) / f"batching-{plan}.txt"
-            file.write_text(batching_text(**configuration))
-            return ("--enable_batching", f"--batching_parameters_file={file}"), {}
+            return self._batching(configuration), {}
         if set(configuration) != _CPU:
             raise UsageError(f"knobs {sorted(configuration)}, expected {sorted(_CPU)} or {sorted(_BATCHING)}")
+        if self._binary is not None:
+            flags, batching = parallelism_flags(configuration)
+            return (*flags, *(self._batching(batching) if batching else ())), {}
         changes = dict(configuration)
         return (f"--tensorflow_intra_op_parallelism={changes.pop('intra_op_parallelism')}",), changes
+
+    def _batching(self, knobs: Mapping[str, int]) -> tuple[str, ...]:
+        """Flags for batching like this, which a file describes."""
+        plan = "-".join(str(knobs[knob]) for knob in sorted(_BATCHING))
+        file = Path(self._folder.name) / f"batching-{plan}.txt"
+        file.write_text(batching_text(**knobs))
+        return ("--enable_batching", f"--batching_parameters_file={file}")
 
     def __enter__(self) -> LocalSupervisor:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _model_name(flags: Sequence[str]) -> str:
+    """The model that is served under these flags."""
+    names = [flag.partition("=")[2] for flag in flags if flag.startswith("--model_name=")]
+    return names[-1] if names else "default"
 
 
 def _changed(server: LocalServer, changes: Mapping[str, int]) -> bool:

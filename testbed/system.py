@@ -129,6 +129,7 @@ class TestbedSystem:
         faulted = False
         while (left_s := begin_s + slot.duration_s - time.time()) > 0:
             time.sleep(min(left_s, _WATCH_S))
+            self._profiler.sample()
             if change.newly_done():
                 self._replay.send_to(change.addresses())
                 servers |= set(self._supervisor.process_ids)
@@ -153,7 +154,7 @@ class TestbedSystem:
         host, elapsed_s = self._profiler.end(servers, late_s)
         flags = {
             "late": late_s is not None and late_s > LATE_S,
-            "shared": host.other_cpu_s > SHARED * host.cores * elapsed_s,
+            "shared": bool(servers) and host.other_cpu_s > SHARED * host.cores * elapsed_s,
             "faulted": faulted,
         }
         backlog_start, self._backlog = self._backlog, len(self._due_s)  # whoever was due and has no answer
@@ -168,9 +169,10 @@ class TestbedSystem:
             rejections=int((answers.outcome == REFUSED).sum()),
             timeouts=int((answers.outcome == TIMED_OUT).sum()),
             errors=int((answers.outcome == FAILED).sum()),
-            cpu_utilisation=min(1.0, host.server_cpu_s / (host.cores * elapsed_s)),
+            cpu_utilisation=min(1.0, host.server_cpu_s / (host.cores * elapsed_s)) if servers else None,
             reconfiguration_s=min(slot.duration_s, change_s),
-            network_bytes=None,
+            gpu_utilisation=host.gpu_utilisation,
+            network_bytes=answers.network_bytes,
             ticks=_ticks(completed_s, latency_s, slot.duration_s, self._ticks),
             latency_s=latency_s if self._keep_latencies else None,
             host=host,

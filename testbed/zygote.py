@@ -1,5 +1,6 @@
 """Servers forked from a process that has imported TensorFlow: a start costs the model, not the imports.
 
+It starts other programs, too, so that all servers have the same parent, and none outlives it.
 ``Zygote`` is the side of the caller; ``python -m testbed.zygote`` is the process. They talk in JSON lines
 over its standard input and output. When its input ends, however its caller ended, it ends, and the servers
 with it.
@@ -20,20 +21,26 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG = 1
+_OURS = "--with-tensorflow"
 _ROOT = Path(__file__).resolve().parents[1]
 
 
 class Zygote:
     """Starts servers, and knows how they ended. Use it as a context manager, or call ``close``."""
 
-    def __init__(self, log: Path) -> None:
-        """Start the process, its messages in a file; ready seconds later, and whoever asks first waits."""
+    def __init__(self, log: Path, ours: bool = True) -> None:
+        """Start the process, its messages in a file; ready seconds later, and whoever asks first waits.
+
+        Args:
+            log: for its messages.
+            ours: whether servers of ours will be forked; if not, it does without TensorFlow.
+        """
         self._log = log
         self._lock = threading.Lock()
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "testbed.zygote"],
+                [sys.executable, "-m", "testbed.zygote", *([_OURS] if ours else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
@@ -42,13 +49,15 @@ class Zygote:
                 start_new_session=True,  # Ctrl-C is for the caller, who then stops the servers in order
             )
 
-    def start(self, flags: Sequence[str], log: Path) -> int:
+    def start(self, flags: Sequence[str], log: Path, program: str | None = None) -> int:
         """Fork a server with these flags, its output appended to a file; its process id.
+
+        ``program`` is another server's executable, with a path; None for ours.
 
         Raises:
             OSError: if the zygote is gone.
         """
-        pid: int = self._ask(flags=list(flags), log=str(log))
+        pid: int = self._ask(flags=list(flags), log=str(log), program=program)
         return pid
 
     def exit_code(self, pid: int) -> int | None:
@@ -90,8 +99,9 @@ class Zygote:
         self.close()
 
 
-def _main() -> None:
-    import grpc  # noqa: F401 - what servers need, imported once; nothing here may run an operation
+def _import() -> None:
+    """What servers of ours need, once for all of them; nothing here may run an operation."""
+    import grpc  # noqa: F401
     import grpc_health.v1.health  # noqa: F401
     import tensorflow  # noqa: F401
     import tensorflow_serving.apis.prediction_log_pb2  # noqa: F401
@@ -101,6 +111,10 @@ def _main() -> None:
     import testbed.server.rest_server
     import testbed.tensorflow_internals  # noqa: F401
 
+
+def _main(arguments: Sequence[str]) -> None:
+    if _OURS in arguments:
+        _import()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -112,14 +126,12 @@ def _main() -> None:
             answer = os.fork()
             if answer == 0:
                 answers.close()
-                _serve(request["flags"], request["log"])
+                _serve(request["flags"], request["log"], request["program"])
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _serve(flags: list[str], log: str) -> NoReturn:
+def _serve(flags: list[str], log: str, program: str | None) -> NoReturn:
     """Become a server: in the forked process."""
-    from testbed.server.__main__ import main
-
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     nothing = os.open(os.devnull, os.O_RDONLY)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -127,6 +139,10 @@ def _serve(flags: list[str], log: str) -> NoReturn:
         os.dup2(source, target)
     code = 1
     try:
+        if program is not None:
+            os.execv(program, [program, *flags])  # the parent's death still ends it
+        from testbed.server.__main__ import main
+
         code = main(flags)
     finally:
         sys.stdout.flush()
@@ -135,4 +151,4 @@ def _serve(flags: list[str], log: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    _main()
+    _main(sys.argv[1:])

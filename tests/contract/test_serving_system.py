@@ -37,7 +37,7 @@ def simulated_gpu() -> tuple[ServingSystem, Rates]:
 
 
 def real_servers() -> tuple[ServingSystem, Rates]:
-    from testbed.local_system import TestbedCpu
+    from testbed.model_system import TestbedCpu
 
     model = {"model": "deepspeech2", "model_settings": {"depth": 1, "width": 32}}
     grids = {"request_parallelism": [1, 2], "inter_op_parallelism": [1, 2], "intra_op_parallelism": [1]}

@@ -1,4 +1,4 @@
-"""The testbed on servers that it starts itself: what ``system=testbed`` and ``testbed_batching`` name."""
+"""The testbed with one model: what ``system=testbed`` and ``testbed_batching`` name."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any
 from serving.configuration import ConfigurationSpace, batching_space, parallelism_space
 from serving.errors import UsageError
 from testbed.models.requests import prepare
-from testbed.supervisor import LocalSupervisor
+from testbed.remote_supervisor import RemoteSupervisor
+from testbed.supervisor import LocalSupervisor, Supervisor
 from testbed.system import SIZES, TestbedSystem
 
 
-class LocalTestbed(TestbedSystem):
-    """Local servers of one model.
+class ModelTestbed(TestbedSystem):
+    """Servers of one model: started here, or run by others.
 
     Args:
         space: the configurations.
         model: a model of ``python -m testbed.models list``.
         flags: of ``python -m testbed.server``: what may be switched to in place.
+        binary: serve with this ``tensorflow_model_server`` instead of our own server.
+        addresses: serve with these servers, which others run; admin_sockets: see ``RemoteSupervisor``.
         model_settings: the model's settings, where they differ from the defaults.
         servers: how many serve beside each other.
         warm: for how many values of what is fixed for a process servers are kept running.
@@ -38,24 +41,35 @@ class LocalTestbed(TestbedSystem):
         model_settings: Mapping[str, int | None] | None = None,
         servers: int = 1,
         warm: int = 3,
+        binary: str | None = None,
+        addresses: Sequence[str] | None = None,
+        admin_sockets: Sequence[str] | None = None,
         hardware: object = None,  # noqa: ARG002
         **settings: Any,
     ) -> None:
         sizes = SIZES if model == "deepspeech2" else (1.0,)  # images are all of one size
         base, requests = prepare(model, sizes, model_settings)
-        served = (f"--model_name={model}", f"--model_base_path={base}", "--file_system_poll_wait_seconds=0")
-        supervisor = LocalSupervisor([*served, *flags], servers, warm)
+        supervisor: Supervisor
+        if addresses:
+            if servers != len(addresses):
+                raise UsageError(f"servers={servers}, expected {len(addresses)}: as many as system.addresses")
+            supervisor = RemoteSupervisor(addresses, model, space, admin_sockets or ())
+        else:
+            served = [
+                f"--model_name={model}", f"--model_base_path={base}", "--file_system_poll_wait_seconds=0",
+            ]  # fmt: skip
+            supervisor = LocalSupervisor([*served, *([] if binary else flags)], servers, warm, binary)
         super().__init__(space=space, supervisor=supervisor, requests=requests, **settings)
 
 
-class TestbedCpu(LocalTestbed):
+class TestbedCpu(ModelTestbed):
     """The knobs request, inter-op and intra-op parallelism.
 
     Args:
-        model: see ``LocalTestbed``.
+        model: see ``ModelTestbed``.
         request_parallelism, inter_op_parallelism, intra_op_parallelism: grids; 0 is the system's default.
         queue_limit: waiting requests at each server at most.
-        **settings: see ``LocalTestbed``.
+        **settings: see ``ModelTestbed``.
     """
 
     def __init__(
@@ -77,13 +91,13 @@ class TestbedCpu(LocalTestbed):
         super().__init__(space, model, flags, **settings)
 
 
-class TestbedBatching(LocalTestbed):
+class TestbedBatching(ModelTestbed):
     """The knobs batch threads, batch size and batch timeout.
 
     Args:
-        model: see ``LocalTestbed``.
+        model: see ``ModelTestbed``.
         batch_threads, batch_size, batch_timeout_us: grids.
-        **settings: see ``LocalTestbed``.
+        **settings: see ``ModelTestbed``.
     """
 
     def __init__(

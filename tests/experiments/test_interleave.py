@@ -1,0 +1,143 @@
+"""Runs that take turns on one system, and are taken up again where they were interrupted."""
+
+import pandas as pd
+import pytest
+
+from experiments import interleave as interleaving
+from experiments.interleave import interleave, jobs, main
+from experiments.settings import compose_settings
+from serving.errors import UsageError
+
+SMALL = [
+    "system.grid_minimum=1", "system.grid_maximum=3", "workload=constant", "workload.mean_rps=6", "slots=7",
+    "truth=false", "progress=false",
+]  # fmt: skip
+
+
+class Watched:
+    """A simulated system that notes who asks for what, and can be interrupted."""
+
+    made = []
+
+    def __init__(self, system, patience=None):
+        self._system, self._patience = system, patience
+        self.served, self.resets, self.closed = [], 0, False
+        self.name, self.space = system.name, system.space
+        Watched.made.append(self)
+
+    def reset(self, seed):
+        self.resets += 1
+        self._system.reset(seed)
+
+    def serve(self, configuration, slot):
+        if len(self.served) == self._patience:
+            raise KeyboardInterrupt
+        self.served.append(slot.index)
+        return self._system.serve(configuration, slot)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Systems made by ``interleave``; set ``patience`` to be interrupted after so many slots."""
+    build, Watched.made = interleaving.build_system, []
+    settings = {"patience": None}
+    monkeypatch.setattr(interleaving, "build_system", lambda plain: Watched(build(plain), **settings))
+    return settings
+
+
+def runs(folder, *overrides):
+    given = ["agent=rrl,q_learning", *SMALL, f"output_dir={folder}", *overrides]
+    return [compose_settings(job) for job in jobs(given)]
+
+
+def rows(folders):
+    return [pd.read_parquet(folder / "slots.parquet") for folder in folders]
+
+
+def test_lists_of_values_are_combined_and_lists_in_brackets_are_not():
+    assert jobs(["agent=a,b", "x=[1,2]", "seed=range(0,2)"]) == [
+        ["agent=a", "x=[1,2]", "seed=0"],
+        ["agent=a", "x=[1,2]", "seed=1"],
+        ["agent=b", "x=[1,2]", "seed=0"],
+        ["agent=b", "x=[1,2]", "seed=1"],
+    ]
+    with pytest.raises(UsageError):
+        jobs(["agent=[1"])
+
+
+def test_runs_take_turns_on_one_system_that_is_emptied_in_between(tmp_path, watched):
+    folders = interleave(runs(tmp_path), turn=3)
+    (system,) = Watched.made
+    assert system.served == [0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 6]
+    assert system.resets >= 6
+    assert system.closed
+    first, second = rows(folders)
+    assert list(first["slot"]) == list(second["slot"]) == list(range(7))
+    assert list(first["arrivals"]) == list(second["arrivals"])
+    assert [set(first["agent"]), set(second["agent"])] == [{"RRLAgent"}, {"RRLAgent"}]
+    assert list(first["preset"].unique()) == ["rrl"]
+
+
+@pytest.mark.parametrize("patience", [3, 5, 10])
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path, watched, patience):
+    whole = interleave(runs(tmp_path / "whole"), turn=3)
+    watched["patience"] = patience
+    with pytest.raises(KeyboardInterrupt):
+        interleave(runs(tmp_path / "broken"), turn=3)
+    assert Watched.made[-1].closed
+    watched["patience"] = None
+    broken = interleave(runs(tmp_path / "broken"), turn=3)
+    assert len(Watched.made[-1].served) == 14 - patience
+    for one, other in zip(rows(whole), rows(broken), strict=True):
+        at_turns = patience % 3 == 0 or None  # in mid-turn, what the simulator held is lost
+        columns = ["slot", "arrivals", *(["mean_latency_s", "request_parallelism"] if at_turns else [])]
+        pd.testing.assert_frame_equal(one[columns], other[columns])
+    assert not list((tmp_path / "broken").glob("**/*.slots"))
+    served = len(Watched.made[-1].served)
+    interleave(runs(tmp_path / "broken"), turn=3)
+    assert Watched.made[-1].served == [], f"finished runs were run again, after {served}"
+
+
+def test_an_entry_that_was_not_written_to_its_end_is_served_again(tmp_path, watched):
+    watched["patience"] = 4
+    with pytest.raises(KeyboardInterrupt):
+        interleave(runs(tmp_path), turn=10)
+    (kept,) = tmp_path.glob("*/*.slots")
+    kept.write_bytes(kept.read_bytes()[:-20])
+    watched["patience"] = None
+    interleave(runs(tmp_path), turn=10)
+    assert Watched.made[-1].served == [3, 4, 5, 6, *range(7)]
+
+
+def test_what_was_kept_of_another_program_is_refused(tmp_path, watched):
+    watched["patience"] = 4
+    with pytest.raises(KeyboardInterrupt):
+        interleave(runs(tmp_path), turn=3)
+    one, other = sorted(tmp_path.glob("*/*.slots"), key=lambda file: file.stat().st_size)
+    one.write_bytes(other.read_bytes())
+    watched["patience"] = None
+    with pytest.raises(UsageError, match=r"slot \d was served under .* the code has changed"):
+        interleave(runs(tmp_path), turn=3)
+    interleave(runs(tmp_path, "fresh=true"), turn=3)
+
+
+def test_systems_set_otherwise_are_systems_of_their_own(tmp_path, watched):
+    interleave([*runs(tmp_path), *runs(tmp_path, "system.queue_limit=7")], turn=4)
+    assert len(Watched.made) == 2
+    assert [len(system.served) for system in Watched.made] == [14, 14]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["turn=0"], "turn=0, expected an integer >= 1"),
+        (["learning=background"], "learning=background, expected inline"),
+        (["agent=rrl,nobody"], "agent=nobody is not known"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path, capsys, arguments, line):
+    assert main([*SMALL, f"output_dir={tmp_path}", *arguments]) == 2
+    assert line in capsys.readouterr().err
