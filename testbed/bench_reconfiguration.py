@@ -96,7 +96,7 @@ def main() -> None:
             _print("change", kind=kind, count=len(seconds), median_ms=ms[0], worst_ms=ms[1])
         time.sleep(GRACE_S)
         _print("requests", changes=options.changes, rate_rps=options.rate_rps, **outcomes(replay))
-        replay.send_to(supervisor.apply({knob: 2 for knob in VALUES}))
+        replay.send_to(supervisor.apply(dict.fromkeys(VALUES, 2)))
         for name, times in (("before", 1.0), ("during", options.overload), ("after", 1.0), ("later", 1.0)):
             sent = begin(replay, np.random.default_rng(2), times * options.rate_rps, SLOT_S)
             time.sleep(SLOT_S)

@@ -20,7 +20,7 @@ _CALL_S = 5.0
 
 
 class BinaryServer(LocalServer):
-    """A server that is set by its flags alone: nothing changes in place, and it does not report what it runs with.
+    """A server that is set by its flags alone: nothing changes in place, and it reports nothing.
 
     Args:
         program: its executable.

@@ -1,4 +1,4 @@
-"""How busy this machine's GPUs are, by NVIDIA's management library where that is installed (extra ``gpu``)."""
+"""How busy this machine's GPUs are, by NVIDIA's management library, where installed (extra ``gpu``)."""
 
 from __future__ import annotations
 

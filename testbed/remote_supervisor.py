@@ -38,7 +38,7 @@ class RemoteSupervisor:
     ) -> None:
         if admin_sockets and len(admin_sockets) != len(addresses):
             raise UsageError(
-                f"admin_sockets={list(admin_sockets)}, expected one for each of addresses={list(addresses)}, or none"
+                f"admin_sockets={list(admin_sockets)}, expected one for each of addresses={list(addresses)}"
             )
         settable = _IN_PLACE if admin_sockets else frozenset[str]()
         for knob in space.knobs:

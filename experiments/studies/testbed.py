@@ -1,4 +1,4 @@
-"""Agents on real servers: ``python -m experiments.studies.testbed [runs=results/runs] [target=results/testbed]``.
+"""Agents on real servers: ``python -m experiments.studies.testbed [experiment=testbed] [target=FOLDER]``.
 
 Reads the finished runs of ``experiments.interleave experiment=testbed`` (folders ``testbed_<workload>``) and
 the costs that ``experiments.truth experiment=testbed`` measured; writes agents.md and .csv, grid.md, and a
@@ -26,6 +26,7 @@ from experiments.statistics import bootstrap, mean, ratio
 TURN = 10  # slots
 WINDOW = 10  # slots in the moving average
 REFERENCE = "static_best"
+_FLAGS = ("late", "shared", "faulted")
 _DEFAULTS = {
     "runs": "results/runs",
     "experiment": "testbed",
@@ -48,7 +49,7 @@ def agents(rows: pd.DataFrame) -> pd.DataFrame:
     """
     table = pd.DataFrame(
         [
-            {"workload": workload, "preset": preset} | _numbers(mine, _cost(rows, workload, REFERENCE))
+            {"workload": workload, "preset": preset} | _numbers(mine, _cost(rows, str(workload), REFERENCE))
             for (workload, preset), mine in rows.groupby(["workload", "preset"])
         ]
     )
@@ -70,10 +71,7 @@ def _numbers(mine: pd.DataFrame, reference: pd.Series | None) -> dict[str, Any]:
         "lost": lost / mine["arrivals"].sum(),
         "configurations": len(mine[knobs].dropna(axis=1).drop_duplicates()),
         "reconfiguration_s": mine["reconfiguration_s"].mean(),
-        **{
-            flag: int(flags.map(lambda found, one=flag: one in found).sum())
-            for flag in ("late", "shared", "faulted")
-        },
+        **{flag: sum(flag in raised for raised in flags) for flag in _FLAGS},
     }
 
 
@@ -223,9 +221,10 @@ def main(arguments: list[str]) -> int:
 
 
 _LEGEND = (
-    "Cost: mean over all slots, learning included, of the mean latency with every lost request counted as 5 s; "
-    "its ratio to that of the best static configuration, with a 95 % bootstrap interval over turns of "
-    f"{TURN} slots; late: over the second half. Lost: share of the requests. Late, shared, faulted: flagged slots."
+    "Cost: mean over all slots, learning included, of the mean latency with every lost request counted as "
+    "5 s; its ratio to that of the best static configuration, with a 95 % bootstrap interval over turns of "
+    f"{TURN} slots; late_cost: over the second half. Lost: share of the requests. Late, shared, faulted: "
+    "slots flagged so."
 )
 
 if __name__ == "__main__":

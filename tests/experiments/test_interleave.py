@@ -14,16 +14,17 @@ SMALL = [
 ]  # fmt: skip
 
 
+MADE = []
+
+
 class Watched:
     """A simulated system that notes who asks for what, and can be interrupted."""
-
-    made = []
 
     def __init__(self, system, patience=None):
         self._system, self._patience = system, patience
         self.served, self.resets, self.closed = [], 0, False
         self.name, self.space = system.name, system.space
-        Watched.made.append(self)
+        MADE.append(self)
 
     def reset(self, seed):
         self.resets += 1
@@ -42,7 +43,8 @@ class Watched:
 @pytest.fixture
 def watched(monkeypatch):
     """Systems made by ``interleave``; set ``patience`` to be interrupted after so many slots."""
-    build, Watched.made = interleaving.build_system, []
+    build = interleaving.build_system
+    MADE.clear()
     settings = {"patience": None}
     monkeypatch.setattr(interleaving, "build_system", lambda plain: Watched(build(plain), **settings))
     return settings
@@ -70,7 +72,7 @@ def test_lists_of_values_are_combined_and_lists_in_brackets_are_not():
 
 def test_runs_take_turns_on_one_system_that_is_emptied_in_between(tmp_path, watched):
     folders = interleave(runs(tmp_path), turn=3)
-    (system,) = Watched.made
+    (system,) = MADE
     assert system.served == [0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 6]
     assert system.resets >= 6
     assert system.closed
@@ -87,18 +89,18 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, watched, patience):
     watched["patience"] = patience
     with pytest.raises(KeyboardInterrupt):
         interleave(runs(tmp_path / "broken"), turn=3)
-    assert Watched.made[-1].closed
+    assert MADE[-1].closed
     watched["patience"] = None
     broken = interleave(runs(tmp_path / "broken"), turn=3)
-    assert len(Watched.made[-1].served) == 14 - patience
+    assert len(MADE[-1].served) == 14 - patience
     for one, other in zip(rows(whole), rows(broken), strict=True):
         at_turns = patience % 3 == 0 or None  # in mid-turn, what the simulator held is lost
         columns = ["slot", "arrivals", *(["mean_latency_s", "request_parallelism"] if at_turns else [])]
         pd.testing.assert_frame_equal(one[columns], other[columns])
     assert not list((tmp_path / "broken").glob("**/*.slots"))
-    served = len(Watched.made[-1].served)
+    served = len(MADE[-1].served)
     interleave(runs(tmp_path / "broken"), turn=3)
-    assert Watched.made[-1].served == [], f"finished runs were run again, after {served}"
+    assert MADE[-1].served == [], f"finished runs were run again, after {served}"
 
 
 def test_an_entry_that_was_not_written_to_its_end_is_served_again(tmp_path, watched):
@@ -109,7 +111,7 @@ def test_an_entry_that_was_not_written_to_its_end_is_served_again(tmp_path, watc
     kept.write_bytes(kept.read_bytes()[:-20])
     watched["patience"] = None
     interleave(runs(tmp_path), turn=10)
-    assert Watched.made[-1].served == [3, 4, 5, 6, *range(7)]
+    assert MADE[-1].served == [3, 4, 5, 6, *range(7)]
 
 
 def test_what_was_kept_of_another_program_is_refused(tmp_path, watched):
@@ -126,8 +128,8 @@ def test_what_was_kept_of_another_program_is_refused(tmp_path, watched):
 
 def test_systems_set_otherwise_are_systems_of_their_own(tmp_path, watched):
     interleave([*runs(tmp_path), *runs(tmp_path, "system.queue_limit=7")], turn=4)
-    assert len(Watched.made) == 2
-    assert [len(system.served) for system in Watched.made] == [14, 14]
+    assert len(MADE) == 2
+    assert [len(system.served) for system in MADE] == [14, 14]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Servers that are not ours to fork: an executable with tensorflow_model_server's flags, servers of others."""
+"""Servers that are not ours to fork: an executable with TensorFlow Serving's flags, servers of others."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_with_admin_sockets_what_changes_in_place_is_changed(others: tuple[Serve
         (model,) = ask(admin, command="report")
         assert (model["plan"]["threads"], model["inter_op_threads"]) == (request, inter)
     wrong = remote(server, parallelism_space([1], [1], [4]), admin_sockets=[admin])
-    with pytest.raises(UsageError, match="intra_op_parallelism=4, but .* runs with 1"):
+    with pytest.raises(UsageError, match=r"intra_op_parallelism=4, but .* runs with 1"):
         wrong.apply(cpu(1, 1, 4))
 
 
