@@ -8,6 +8,7 @@ does not stand in the rows as the truth.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -98,19 +99,17 @@ def _row(
     objective: Objective = instantiate(plain["objective"], _convert_="all")
     sizes = instantiate(plain["workload"].get("sizes"), _convert_="all")
     workload = Constant(mean_rps=load_rps, slot_s=plain["slot_s"], servers=plain["servers"], sizes=sizes)
+    slot = next(iter(workload.slots(plain["seed"], 1)))
     system.reset(plain["seed"])
-    system.serve(configuration, _empty_slot(plain["servers"]))
-    measurement = system.serve(configuration, next(iter(workload.slots(plain["seed"], 1))))
+    system.serve(configuration, Slot(0, 0.0, _SETTLE_S, np.empty(0), np.empty(0), 0.0, plain["servers"]))
+    later = replace(slot, index=1, start_s=_SETTLE_S, arrival_s=slot.arrival_s + _SETTLE_S)
+    measurement = system.serve(configuration, later)
     return (
         dict(zip(system.space.names, configuration, strict=True))
         | {"load_rps": load_rps, "objective": objective.name, "cost": objective(measurement)}
         | {name: getattr(measurement, name) for name in _MEASURED}
         | {"slot_s": plain["slot_s"], "flags": " ".join(measurement.flags)}
     )
-
-
-def _empty_slot(servers: int) -> Slot:
-    return Slot(0, 0.0, _SETTLE_S, np.empty(0), np.empty(0), 0.0, servers)
 
 
 def _loads_rps(plain: dict[str, Any]) -> list[float]:

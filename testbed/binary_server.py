@@ -75,8 +75,8 @@ def is_available(address: str, model: str) -> bool:
     return any(version.state == available for version in answer.model_version_status)
 
 
-def parallelism_flags(configuration: Mapping[str, int]) -> tuple[tuple[str, ...], dict[str, int] | None]:
-    """Flags of ``tensorflow_model_server`` for the CPU's knobs, and its batching parameters, None for none.
+def parallelism_flags(configuration: Mapping[str, int]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Flags of ``tensorflow_model_server`` for the CPU's knobs, and the batching that goes with them.
 
     Request parallelism is the number of batch threads of batches of one; 0 leaves batching off.
     """
@@ -85,6 +85,4 @@ def parallelism_flags(configuration: Mapping[str, int]) -> tuple[tuple[str, ...]
         f"--tensorflow_intra_op_parallelism={configuration['intra_op_parallelism']}",
     )
     threads = configuration["request_parallelism"]
-    if threads == 0:
-        return flags, None
     return flags, {"batch_threads": threads, "batch_size": 1, "batch_timeout_us": 0}

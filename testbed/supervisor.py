@@ -158,12 +158,14 @@ class LocalSupervisor:
             raise UsageError(f"knobs {sorted(configuration)}, expected {sorted(_CPU)} or {sorted(_BATCHING)}")
         if self._binary is not None:
             flags, batching = parallelism_flags(configuration)
-            return (*flags, *(self._batching(batching) if batching else ())), {}
+            return (*flags, *self._batching(batching)), {}
         changes = dict(configuration)
         return (f"--tensorflow_intra_op_parallelism={changes.pop('intra_op_parallelism')}",), changes
 
     def _batching(self, knobs: Mapping[str, int]) -> tuple[str, ...]:
-        """Flags for batching like this, which a file describes."""
+        """Flags for batching like this, which a file describes; none where a 0 leaves it off."""
+        if 0 in (knobs["batch_threads"], knobs["batch_size"]):
+            return ()
         plan = "-".join(str(knobs[knob]) for knob in sorted(_BATCHING))
         file = Path(self._folder.name) / f"batching-{plan}.txt"
         file.write_text(batching_text(**knobs))
