@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 import time
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from testbed.gpus import Gpus
 from testbed.profiler import Profiler
 
 BURN = "import time\nwhile time.process_time() < {}: pass\nprint(flush=True)\ntime.sleep(60)\n"
@@ -53,3 +55,28 @@ def test_a_server_that_is_gone_counts_as_nothing() -> None:
     time.sleep(0.05)
     use, _ = profiler.end([server.pid], lateness_p99_s=None)
     assert (use.server_cpu_s, use.server_memory_bytes) == (0.0, 0)
+
+
+def test_gpus_are_sampled_and_without_any_there_is_no_utilisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No GPU here: the library's few functions are stood in for, so this holds the arithmetic alone."""
+    monkeypatch.setitem(sys.modules, "pynvml", None)  # not installed
+    assert Gpus().count == 0
+    profiler = Profiler()
+    profiler.begin()
+    profiler.sample()
+    use, _ = profiler.end([], lateness_p99_s=None)
+    assert (use.gpus, use.gpu_utilisation) == (0, None)
+    library = ModuleType("pynvml")
+    percent = iter([50, 100, 0, 50])
+    library.__dict__.update(
+        NVMLError=RuntimeError, nvmlInit=lambda: None, nvmlDeviceGetCount=lambda: 2,
+        nvmlDeviceGetHandleByIndex=lambda place: place,
+        nvmlDeviceGetUtilizationRates=lambda _: SimpleNamespace(gpu=next(percent)),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    profiler = Profiler()
+    profiler.begin()
+    profiler.sample()
+    profiler.sample()
+    use, _ = profiler.end([], lateness_p99_s=None)
+    assert (use.gpus, use.gpu_utilisation) == (2, pytest.approx(0.5))

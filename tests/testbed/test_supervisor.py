@@ -150,6 +150,8 @@ def test_several_servers_under_one_configuration_and_the_batching_knobs(exported
         supervisor.apply({"batch_threads": 1, "batch_size": 4, "batch_timeout_us": 0})
         supervisor.retire()
         wait_until_gone(*before)
+        supervisor.apply({"batch_threads": 0, "batch_size": 0, "batch_timeout_us": 0})
+        assert {model["plan"]["size"] for model in supervisor.report()} == {1}  # batching is off
         last = supervisor.process_ids
     wait_until_gone(*last)
     supervisor.close()
