@@ -55,7 +55,7 @@ def export_tf1(base: Path, version: int = 1) -> None:
 
 
 def export_tf2(base: Path, version: int = 1) -> None:
-    """Signatures: dense; every type; rows (of the batch it is in); burn (when it began and ended to work)."""
+    """Signatures: dense; every type; rows (of the batch it is in); burn (when it began and ended); wide."""
     import tensorflow as tf
 
     strings = {"text": tf.string, "raw": tf.string}
@@ -90,6 +90,11 @@ def export_tf2(base: Path, version: int = 1) -> None:
             with tf.control_dependencies([burnt]):
                 return {"span": tf.reshape(tf.stack([began, tf.timestamp()]), (1, 2))}
 
+        @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32, "size")])
+        def wide(self, size):
+            """One operation over so many numbers, enough for several threads on any processor."""
+            return {"largest": tf.reshape(tf.reduce_max(tf.sin(tf.ones((size[0],)))), (1,))}
+
     module = Module()
     echo = module.echo.get_concrete_function(**{spec.name: spec for spec in echoed})
     signatures = {
@@ -97,6 +102,7 @@ def export_tf2(base: Path, version: int = 1) -> None:
         "echo": echo,
         "rows": module.rows,
         "burn": module.burn,
+        "wide": module.wide,
     }
     tf.saved_model.save(module, str(base / str(version)), signatures)
 

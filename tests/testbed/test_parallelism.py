@@ -48,9 +48,16 @@ def burn(server: ServerProcess, clients: int, requests: int, steps: int = BUSY_S
         return np.concatenate([found["span"] for found in spans])
 
 
-def most_at_once(spans: np.ndarray) -> int:
-    changes = sorted([(end, -1) for _, end in spans] + [(start, 1) for start, _ in spans])
-    return int(np.max(np.cumsum([change for _, change in changes])))
+def most_at_once(server: ServerProcess, wanted: int) -> int:
+    """How many of five clients' requests were worked on at once; further bursts until it is enough."""
+    most = 0
+    for _ in range(10):  # on a busy machine a single burst may never overlap in full
+        spans = burn(server, clients=5, requests=20)
+        changes = sorted([(end, -1) for _, end in spans] + [(start, 1) for start, _ in spans])
+        most = max(most, int(np.max(np.cumsum([change for _, change in changes]))))
+        if most >= wanted:
+            break
+    return most
 
 
 @pytest.mark.parametrize(("request_parallelism", "at_once"), [(1, 1), (2, 2), (4, 4)])
@@ -61,7 +68,7 @@ def test_request_parallelism_is_how_many_are_served_at_once(
         admin(tunable), command="configure", request_parallelism=request_parallelism, inter_op_parallelism=4
     )
     assert applied[0]["plan"]["threads"] == request_parallelism
-    assert most_at_once(burn(tunable, clients=5, requests=20)) == at_once
+    assert most_at_once(tunable, at_once) == at_once
 
 
 @pytest.mark.parametrize("inter_op", [1, 4])
@@ -71,7 +78,7 @@ def test_inter_op_parallelism_is_how_many_threads_run_operations(
     ask(admin(tunable), command="configure", request_parallelism=4, inter_op_parallelism=inter_op)
     pid = tunable.process.pid
     before = {thread.thread_id: thread.cpu_s for thread in threads(pid)}
-    spans = burn(tunable, clients=5, requests=20)
+    most = most_at_once(tunable, inter_op)
     busy = [
         one.name
         for one in threads(pid)
@@ -79,7 +86,7 @@ def test_inter_op_parallelism_is_how_many_threads_run_operations(
     ]
     assert len(set(busy)) == 1, "operations ran in more than one pool"
     assert len(busy) <= inter_op
-    assert most_at_once(spans) == inter_op
+    assert most == inter_op
 
 
 def test_what_is_reported_is_what_the_process_has(tunable: ServerProcess) -> None:
@@ -94,7 +101,8 @@ def test_what_is_reported_is_what_the_process_has(tunable: ServerProcess) -> Non
 def test_intra_op_threads_share_one_operation(tunable: ServerProcess) -> None:
     pid = tunable.process.pid
     before = {thread.thread_id: thread.cpu_s for thread in threads(pid)}
-    burn(tunable, clients=1, requests=6, steps=10 * BUSY_STEPS)
+    for _ in range(5):
+        tunable.predict("tf2", {"size": np.array([10_000_000], np.int32)}, "wide")
     used = [
         thread.cpu_s - before[thread.thread_id] for thread in threads(pid) if thread.name == "tf_intra_op"
     ]

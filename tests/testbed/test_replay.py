@@ -63,7 +63,7 @@ def collect(replay: Replay, count: int) -> Answers:
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("number", "lateness_s", "latency_s", "outcome")
     ]
-    return Answers(*columns, parts[-1].waiting)
+    return Answers(*columns, parts[-1].waiting, sum(part.network_bytes for part in parts))
 
 
 def at_once(count: int) -> np.ndarray:
