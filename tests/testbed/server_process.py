@@ -24,6 +24,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 180  # a loaded machine imports TensorFlow slowly
 CALL_TIMEOUT_S = 60
+WORK_S = 0.005  # a thread that only woke up and looked has used less CPU time
 
 
 def free_port() -> int:
