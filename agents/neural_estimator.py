@@ -83,6 +83,7 @@ class NetworkEstimator:
         self._shape = (steps, batch)
         self._knobs = scaled_knobs(space, zero_distance)
         self._samples = Samples(1 + self._knobs.shape[1])
+        self.loss = float("nan")  # mean over the last minibatches, each before its step
         self.network = Network(
             1 + self._knobs.shape[1],
             make_optimizer(
@@ -99,7 +100,7 @@ class NetworkEstimator:
         features = self.features(load_rps, np.array([configuration]))[0]
         self._samples.append(features, np.log(max(cost, SMALLEST_COST)))
         drawn = self._rng.integers(len(self._samples), size=self._shape)
-        self.network.fit(self._samples.x[drawn], self._samples.y[drawn])
+        self.loss = float(self.network.fit(self._samples.x[drawn], self._samples.y[drawn]).mean())
 
     def estimate(
         self,
@@ -124,12 +125,17 @@ class NetworkEstimator:
 
     def state_dict(self) -> dict[str, Any]:
         """Network and samples; the generator is the agent's to keep."""
-        return {"network": self.network.state_dict(), "samples": self._samples.state_dict()}
+        return {
+            "network": self.network.state_dict(),
+            "samples": self._samples.state_dict(),
+            "loss": self.loss,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self.network.load_state_dict(state["network"])
         self._samples.load_state_dict(state["samples"])
+        self.loss = state["loss"]
 
 
 class AnchoredNetworkEstimator(NetworkEstimator):

@@ -68,6 +68,7 @@ class ScratchNetworkEstimator:
         self._patience = patience
         self._knobs = np.roll(space.values, -1, axis=1).astype(float)
         self._samples = Samples(1 + len(space.knobs))
+        self.loss = float("nan")  # at the end of the last training
         optimizer = Ftrl(learning_rate, initial_accumulator, centred=False)
         self.network = Network(1 + len(space.knobs), optimizer, rng, huber_delta=huber_delta_ms)
 
@@ -94,10 +95,10 @@ class ScratchNetworkEstimator:
         best, checks_left, steps_left = np.inf, self._patience, self._max_steps
         while steps_left > 0 and checks_left > 0:
             steps = min(self._check_steps, steps_left)
-            loss = self.network.fit(np.tile(x, (steps, 1, 1)), np.tile(y, (steps, 1)))[-1]
+            self.loss = float(self.network.fit(np.tile(x, (steps, 1, 1)), np.tile(y, (steps, 1)))[-1])
             steps_left -= steps
-            checks_left = self._patience if loss < best else checks_left - 1
-            best = min(best, loss)
+            checks_left = self._patience if self.loss < best else checks_left - 1
+            best = min(best, self.loss)
 
     def features(self, load_rps: float, configurations: NDArray[np.int64]) -> NDArray[np.float64]:
         """What the network sees of configurations at a load, shape (len(configurations), 1 + knobs)."""
@@ -105,9 +106,10 @@ class ScratchNetworkEstimator:
         return np.column_stack((np.full(len(configurations), gap_s), self._knobs[configurations]))
 
     def state_dict(self) -> dict[str, Any]:
-        """The samples: the network is trained anew before it is used again."""
-        return {"samples": self._samples.state_dict()}
+        """The samples, and the last loss: the network is trained anew before it is used again."""
+        return {"samples": self._samples.state_dict(), "loss": self.loss}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self._samples.load_state_dict(state["samples"])
+        self.loss = state["loss"]

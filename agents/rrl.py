@@ -27,6 +27,8 @@ def _initial_q(init: str, init_value: float | None, size: int, gamma: float) -> 
         raise UsageError(
             f"init_value={init_value} with init={init}, expected a number with init=value or pessimistic only"
         )
+    if init == "pessimistic" and init_value is not None and not init_value > 0:
+        raise UsageError(f"init_value={init_value} with init=pessimistic, expected a cost > 0")
     if init_value is not None:
         return init_value / (1 - gamma) if init == "pessimistic" else init_value
     return 1.0 / size if init == "inverse_size" else np.nan
@@ -187,7 +189,8 @@ class RRLAgent:
         Keys: ``q`` (a copy, shape (size,)), ``implied_latency`` (q - gamma min q: the cost of one slot that
         the table stands for), ``gamma``, ``radius``, ``entropy`` of the last policy in nats, ``alpha`` (the
         last step at the played configuration, NaN before any), ``visited`` (share of the entries of this
-        load that were updated at least once).
+        load that were updated at least once), ``loss`` (mean of the estimator's last minibatches, NaN without
+        a network or before any).
         """
         q = self.table.row(self._state).copy()
         return {
@@ -198,6 +201,7 @@ class RRLAgent:
             "entropy": entropy(self._probabilities),
             "alpha": self._step,
             "visited": float((self.table.updates[self._state] > 0).mean()),
+            "loss": getattr(self.estimator, "loss", float("nan")),
         }
 
     def state_dict(self) -> dict[str, Any]:

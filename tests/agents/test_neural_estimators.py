@@ -291,3 +291,12 @@ def test_a_pessimistic_table_holds_what_the_worst_would_cost_for_ever():
         make_agent(SURFACE, init="pessimistic")
     with pytest.raises(UsageError, match=r"start=\[1, 1, 1\] with warm_up"):
         make_agent(SURFACE, start=[1, 1, 1], warm_up=[[1, 1, 1]])
+
+
+@pytest.mark.parametrize("name", ["constant", "nn", "nn_scratch"])
+def test_the_loss_of_a_network_is_among_the_diagnostics(name: str) -> None:
+    settings = NETWORKS.get(name)
+    agent = make_agent(SURFACE, estimator=name, estimator_settings=settings, max_load_rps=2.0, radius=1.0)
+    assert np.isnan(agent.diagnostics()["loss"])
+    SURFACE.run(agent, 2)
+    assert np.isfinite(agent.diagnostics()["loss"]) == (name != "constant")

@@ -205,6 +205,7 @@ def test_a_saved_agent_goes_on_as_if_never_stopped(init, before):
         ),
         ({"init": "value"}, "init_value=None"),
         ({"init_value": 1.0}, "init_value=1.0"),
+        ({"init": "pessimistic", "init_value": -3.0}, "init_value=-3.0"),
         ({"estimator": "oracle"}, r"estimator='oracle', choose from \['constant'"),
         ({"estimator_settings": {"steps": 3}}, "estimator_settings=.*steps"),
         ({"metric": "cosine"}, "metric='cosine'"),
