@@ -23,7 +23,7 @@ def checked_dispatch(dispatch: str) -> str:
         UsageError: if there is no such policy.
     """
     if dispatch not in get_args(Dispatch):
-        raise UsageError(f"dispatch={dispatch!r}, choose from {sorted(get_args(Dispatch))}")
+        raise UsageError(f"system.dispatch={dispatch!r}, choose from {sorted(get_args(Dispatch))}")
     return dispatch
 
 

@@ -29,7 +29,7 @@ class Objective(Protocol):
 
 def _require_positive(**values: float) -> None:
     for key, value in values.items():
-        if not value > 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
             raise UsageError(f"objective.{key}={value}, expected a number > 0")
 
 

@@ -34,7 +34,7 @@ def make_engine(
         UsageError: for an unknown name, boundary or dispatch, a negative limit, or no server.
     """
     if boundary not in get_args(Boundary):
-        raise UsageError(f"boundary={boundary!r}, choose from {sorted(get_args(Boundary))}")
+        raise UsageError(f"system.boundary={boundary!r}, choose from {sorted(get_args(Boundary))}")
     if queue_limit is not None and queue_limit < 0:
         raise UsageError(f"queue_limit={queue_limit}, expected an integer >= 0 or null")
     if servers < 1:
@@ -54,7 +54,7 @@ def make_engine(
         compiled = [CompiledServer(speeds, limit) for _ in range(servers)]
         least_loaded = partial(work_least_loaded, compiled)
         return Engine(compiled, speeds.size, boundary, dispatch, orderly, least_loaded)
-    raise UsageError(f"engine={name!r}, choose from ['compiled', 'simpy']")
+    raise UsageError(f"system.engine={name!r}, choose from ['compiled', 'simpy']")
 
 
 def _simpy_servers(speeds: SpeedTable, limit: int, servers: int) -> list[Server]:

@@ -16,6 +16,7 @@ from sim.engine_compiled import CompiledServer
 _Floats = NDArray[np.float64]
 _Integers = NDArray[np.int64]
 _least_loaded = numba.njit(least_loaded, cache=True)
+_PIECE = 1024  # requests served at a time: any server may get them all, so every one needs room for them
 
 
 def _kernel(work: Any, batches: bool) -> Any:
@@ -65,6 +66,15 @@ def work_least_loaded(
     servers: Sequence[CompiledServer], arrival_s: _Floats, demand_s: _Floats, until_s: float, turn: int
 ) -> None:
     """Serve on all servers until a time, every request on the one that has the fewest when it arrives."""
+    for begin in range(0, len(arrival_s), _PIECE):
+        piece = slice(begin, begin + _PIECE)
+        _work_piece(servers, arrival_s[piece], demand_s[piece], float(arrival_s[piece][-1]), turn + begin)
+    _work_piece(servers, arrival_s[:0], demand_s[:0], until_s, turn + len(arrival_s))
+
+
+def _work_piece(
+    servers: Sequence[CompiledServer], arrival_s: _Floats, demand_s: _Floats, until_s: float, turn: int
+) -> None:
     for server in servers:
         server.make_room(len(arrival_s))
     states = [(server.clock, server.place, *server.in_service, *server.queue) for server in servers]

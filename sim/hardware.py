@@ -116,8 +116,10 @@ def model_numbers(
 ) -> dict[str, float]:
     """The numbers of one model; those of all models have to be within their limits."""
     models = hardware["models"]
-    if not isinstance(models, Mapping) or model not in models:
-        known = sorted(models) if isinstance(models, Mapping) else []
+    if not isinstance(models, Mapping):
+        raise UsageError(f"hardware.models={models!r}, expected the numbers of each model by its name")
+    if model not in models:
+        known = sorted(map(str, models))
         raise UsageError(f"hardware={hardware['name']} has no model={model}, choose from {known}")
     for name, numbers in models.items():
         where = f"hardware.models.{name}"

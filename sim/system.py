@@ -20,6 +20,8 @@ from sim.speeds import SpeedTable
 
 _LARGEST_GRID = 64
 _MOST_CONFIGURATIONS = (_LARGEST_GRID + 1) ** 3
+_MOST_TICKS = 10_000
+_MOST_BATCH_THREADS = 10_000
 
 
 class SimulatedServers:
@@ -67,9 +69,10 @@ class SimulatedServers:
         keep_latencies: bool = False,
         name: str,
     ) -> None:
-        for key, value in (("ticks", ticks), ("queue_limit", queue_limit)):
-            if value < 0:
-                raise UsageError(f"system.{key}={value}, expected an integer >= 0")
+        if not 0 <= ticks <= _MOST_TICKS:
+            raise UsageError(f"system.ticks={ticks}, expected an integer from 0 to {_MOST_TICKS}")
+        if queue_limit < 0:
+            raise UsageError(f"system.queue_limit={queue_limit}, expected an integer >= 0")
         self.name = name
         self.space = space
         self.like = speeds.first_alike()
@@ -181,8 +184,13 @@ class SimulatedGpu(SimulatedServers):
             ("batch_size", batch_size),
             ("batch_timeout_us", batch_timeout_us),
         ):
-            if not values or min(values) < 0 or any(isinstance(value, float) for value in values):
+            if not values or min(values) < 0 or any(isinstance(value, float | bool) for value in values):
                 raise UsageError(f"system.{key}={list(values)}, expected a list of integers >= 0")
+        if max(batch_threads) > _MOST_BATCH_THREADS:
+            raise UsageError(
+                f"system.batch_threads={list(batch_threads)}, expected integers from 0 to "
+                f"{_MOST_BATCH_THREADS}"
+            )
         if len(batch_threads) * len(batch_size) * len(batch_timeout_us) > _MOST_CONFIGURATIONS:
             raise UsageError(
                 "system.batch_threads, batch_size and batch_timeout_us make more than "

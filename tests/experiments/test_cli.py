@@ -49,6 +49,8 @@ def refused(tmp_path, *arguments, module="experiments.run"):
         ("agent.policy=greedy", ["greedy", "unit_free"]),
         ("system.engine=fortran", ["fortran", "compiled", "simpy"]),
         ("system.boundary=open", ["open", "bounded", "episodic"]),
+        ("system.ticks=100000000", ["system.ticks=100000000", "0 to 10000"]),
+        ("objective.slo_s=null", ["objective.slo_s=None", "expected a number > 0"]),
         ("system.grid_maximum=200", ["system.grid_maximum=200", "<= 64"]),
         ("system.reconfiguration.delay_s=5", ["system.reconfiguration.delay_s=5"]),
         ("table.workers=-5", ["table.workers=-5"]),

@@ -29,5 +29,5 @@ def test_least_loaded_finds_the_minimum_and_ties_take_turns(loads: list[int], tu
 
 
 def test_an_unknown_policy_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"dispatch='hash', choose from \['least_loaded', 'random', 'round_"):
+    with pytest.raises(UsageError, match=r"system\.dispatch='hash', choose from \['least_loaded', 'random'"):
         checked_dispatch("hash")

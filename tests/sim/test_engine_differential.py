@@ -1,13 +1,16 @@
 """The engines agree to the last bit, with each other and with a third one written differently."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from engine_worlds import BOUNDARIES, Scenario, assert_balances, assert_equal, scenarios, serve, slot_of
 from hypothesis import given, settings
 
+from sim import fleet
 from sim.engine import Boundary, SlotTally
+from sim.engine_compiled import CompiledServer
 from sim.speeds import Batching, SpeedTable
 
 
@@ -99,8 +102,17 @@ def test_three_engines_agree_to_the_last_bit(boundary: Boundary, scenario: Scena
 @given(scenario=scenarios(whole=True))
 def test_engines_agree_on_batches_clusters_and_slow_switches(boundary: Boundary, scenario: Scenario) -> None:
     reference = serve("simpy", scenario, boundary)
-    assert_equal(serve("compiled", scenario, boundary), reference)
+    with patch.object(fleet, "_PIECE", 3):  # as many requests as need several pieces
+        assert_equal(serve("compiled", scenario, boundary), reference)
     assert_balances(scenario, reference)
+
+
+def test_a_large_cluster_needs_little_more_room_than_its_servers() -> None:
+    speeds = SpeedTable(np.array([1]), np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]]))
+    servers = [CompiledServer(speeds, 50) for _ in range(20)]
+    arrival_s = np.linspace(0, 1000, 20_000)
+    fleet.work_least_loaded(servers, arrival_s, np.full(20_000, 0.5), 1000.0, 0)
+    assert sum(column.nbytes for server in servers for column in server.queue) < 20e6
 
 
 @settings(max_examples=150, deadline=None)

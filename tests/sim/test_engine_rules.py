@@ -220,9 +220,9 @@ def test_rows_outside_the_table_are_refused(name: str) -> None:
 
 def test_bad_settings_are_named(name: str) -> None:
     speeds = constant_speed(1)
-    with pytest.raises(UsageError, match=f"engine='{name}2', choose from .*compiled.*simpy"):
+    with pytest.raises(UsageError, match=rf"system\.engine='{name}2', choose from .*compiled.*simpy"):
         make_engine(f"{name}2", speeds)
-    with pytest.raises(UsageError, match="boundary='keep', choose from"):
+    with pytest.raises(UsageError, match=r"system\.boundary='keep', choose from"):
         make_engine(name, speeds, "keep")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="queue_limit=-1"):
         make_engine(name, speeds, queue_limit=-1)

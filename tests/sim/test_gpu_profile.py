@@ -105,3 +105,11 @@ def test_every_parameter_has_a_range(key):
 def test_a_wrong_profile_is_refused_with_key_value_and_choices(change, message):
     with pytest.raises(UsageError, match=message):
         gpu_profile(machine(MIDDLE) | change, MODEL)
+
+
+@pytest.mark.parametrize("threads", [[10_000_000], [True], [-1], [0.5], []])
+def test_batch_threads_that_no_memory_holds_are_refused(threads):
+    from sim.system import SimulatedGpu
+
+    with pytest.raises(UsageError, match=r"system\.batch_threads="):
+        SimulatedGpu(machine(MIDDLE), MODEL, threads, [1], [0], slo_s=1.0)

@@ -162,7 +162,7 @@ def test_a_locust_that_has_died_is_an_error_not_a_hang(address: str) -> None:
     [
         ({"workers": 0}, "workers=0, expected an integer >= 1"),
         ({"timeout_s": 0}, "timeout_s=0, expected a number > 0"),
-        ({"dispatch": "fair"}, "dispatch='fair', choose from"),
+        ({"dispatch": "fair"}, "system.dispatch='fair', choose from"),
     ],
 )
 def test_bad_settings_are_one_line(settings, message) -> None:
