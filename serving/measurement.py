@@ -41,8 +41,8 @@ class SlotMeasurement(Record):
         errors: requests answered with an error.
         latency_sum_s: sum of the latencies of the completions.
         mean_latency_s: mean latency of the completions in seconds; likewise median, p95 and p99, which
-            come from the histogram and are exact within 1 % from 0.1 ms to 1196 s: what is outside counts as the
-            nearer end.
+            come from the histogram and are exact within 1 % from 0.1 ms to 1196 s: what is outside counts as
+            the nearer end.
         slo_violations: completions slower than the service-level objective, counted exactly.
         cpu_utilisation: busy share of the cores, 0..1.
         gpu_utilisation: busy share of the GPU, 0..1.
