@@ -40,9 +40,10 @@ class Condition:
     def holds(self, run: Run) -> bool:
         """Whether the run is one of them."""
         config = run.config
+        if config["experiment_name"] != self.experiment:
+            return False
         names = (config["workload"]["name"], config["model"]["name"], config["system"].get("name"))
-        wanted = (self.workload, self.model, self.system)
-        return names == wanted and self.experiment == config["experiment_name"]
+        return names == (self.workload, self.model, self.system)
 
     def __str__(self) -> str:
         where = f"workload={self.workload} model={self.model} system={self.system}"
