@@ -15,7 +15,7 @@ from experiments.results import Run
 from serving.errors import UsageError
 from serving.histogram import BIN_COUNT, quantiles_s
 
-_CHANGE_NO_ROW = ("seed", "output_dir", "fresh", "progress", "logger", "experiment_name", "hydra")
+CHANGE_NO_ROW = ("seed", "output_dir", "fresh", "progress", "logger", "experiment_name", "hydra")
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def paired(one: Mapping[int, RunSummary], other: Mapping[int, RunSummary], name:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    kept = {key: value for key, value in run.config.items() if key not in _CHANGE_NO_ROW}
+    kept = {key: value for key, value in run.config.items() if key not in CHANGE_NO_ROW}
     if "table" in kept:
         kept["table"] = {key: kept["table"][key] for key in ("load_rps", "relative_error", "most_batches")}
     return kept

@@ -1,30 +1,32 @@
 """The claims table: ``python -m experiments.claims [output_dir=results/runs] [target=results/claims.csv]``.
 
 Reads the catalogue of the paper's claims and the finished runs, computes what it can, and writes one row per
-claim with our value, its 95 % interval and a verdict.
+claim with our value, its 95 % interval and a verdict; beside it, as ``.md``, a table to read. Where the
+target is this checkout's own results/claims.csv, the README's section of claims is written anew, too.
 """
 
 from __future__ import annotations
 
 import csv
-import os
+import io
+import math
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from experiments.arguments import parse, refuse
-from experiments.claim_values import COMPUTE, Compute, Missing, Refuted
-from experiments.claim_values_fig10 import FIG10
-from experiments.results import Run, finished_runs
-from experiments.table_claims import Tabulated
-from experiments.verdict import verdict
+from experiments.claim_values.evidence import Evidence
+from experiments.claim_values.outcome import Compute, Measured, Missing, Refuted
+from experiments.claim_values.registry import PUBLISHED, TUNED
+from experiments.claims_text import NOT_YET, Row, markdown, replace_section, section, summary, write_whole
+from experiments.records import ROOT
+from experiments.statistics import Estimate
+from experiments.usable import usable_runs
+from experiments.verdict import bound_verdict, came_out, verdict
 
 CATALOGUE = Path(__file__).with_name("claims_catalogue.csv")
 MINIMUM_SEEDS = 10
-NOT_YET = "not yet computed"
-ALL: dict[str, Compute] = COMPUTE | FIG10
 _DEFAULTS = {"output_dir": "results/runs", "target": "results/claims.csv"}
 
 
@@ -63,14 +65,37 @@ class Claim:
 
 @dataclass(frozen=True)
 class Judged:
-    """What we can say about a claim; numbers as text, empty where there are none."""
+    """What we can say about a claim; numbers as text, empty where there are none.
+
+    ``value``, its interval and ``verdict`` are those of the published settings (mean over seeds, of times the
+    median); ``iqm_*`` is the interquartile mean instead, ``tuned_*`` the tuned settings instead.
+    """
 
     value: str = ""
     interval_low: str = ""
     interval_high: str = ""
     seeds: str = ""
     verdict: str = ""
+    iqm_value: str = ""
+    iqm_low: str = ""
+    iqm_high: str = ""
+    tuned_value: str = ""
+    tuned_low: str = ""
+    tuned_high: str = ""
+    tuned_verdict: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Said:
+    """One outcome as text: value, low, high; and the same of the interquartile mean."""
+
+    verdict: str
+    why: str
+    seeds: str = ""
+    numbers: tuple[str, str, str] = ("", "", "")
+    iqm: tuple[str, str, str] = ("", "", "")
+    note: str = ""
 
 
 def read_catalogue(path: Path = CATALOGUE) -> list[Claim]:
@@ -79,58 +104,89 @@ def read_catalogue(path: Path = CATALOGUE) -> list[Claim]:
         return [Claim(**row) for row in csv.DictReader(file)]
 
 
-def judge(claim: Claim, runs: Sequence[Run], compute: Mapping[str, Compute] = ALL) -> Judged:
-    """Value, interval and verdict of one claim.
+def judge(
+    claim: Claim,
+    evidence: Evidence,
+    published: Mapping[str, Compute] = PUBLISHED,
+    tuned: Mapping[str, Compute] = TUNED,
+) -> Judged:
+    """Value, interval and verdict of one claim, with the reason where it is not reproduced.
 
     A verdict on the paper takes ``MINIMUM_SEEDS`` seeds, or an exhaustive table.
     """
     if claim.type != "computed":
         return Judged(verdict=claim.type, reason=claim.note)
-    if claim.id not in compute:
-        who = " and ".join(filter(None, [claim.subject, claim.baseline]))
-        return Judged(
-            verdict=NOT_YET,
-            reason=f"missing: the computation, and runs for {claim.figure_or_section} of {who}",
-        )
-    outcome = compute[claim.id](runs)
-    if isinstance(outcome, Missing):
-        return Judged(verdict=NOT_YET, reason=f"missing: {outcome.reason}")
-    exhaustive = isinstance(outcome, Tabulated)
-    enough = exhaustive or outcome.seeds >= MINIMUM_SEEDS
-    if isinstance(outcome, Refuted):
-        says = "not reproduced" if enough else NOT_YET
-        return Judged(seeds=str(outcome.seeds), verdict=says, reason=outcome.reason)
-    too_few = "" if enough else f"missing: {MINIMUM_SEEDS} seeds for a verdict, there are {outcome.seeds}"
+    mine = _say(claim, published[claim.id], evidence)
+    other = _say(claim, tuned[claim.id], evidence) if claim.id in tuned else _Said("", "")
+    reasons = [mine.why, mine.note, claim.note, other.why and f"tuned settings: {other.why}"]
     return Judged(
-        value=f"{outcome.value:.4g}",
-        interval_low=f"{outcome.low:.4g}",
-        interval_high=f"{outcome.high:.4g}",
-        seeds="" if exhaustive else str(outcome.seeds),
-        verdict=verdict(claim.paper_value, claim.unit, outcome.value, outcome.low, outcome.high)
-        if enough
-        else NOT_YET,
-        reason="; ".join(filter(None, [too_few, outcome.note, claim.note])),
+        *mine.numbers,
+        mine.seeds,
+        mine.verdict,
+        *mine.iqm,
+        *other.numbers,
+        other.verdict,
+        "; ".join(filter(None, reasons)),
     )
 
 
-def write_table(claims: Sequence[Claim], judged: Sequence[Judged], target: Path) -> None:
+def _say(claim: Claim, compute: Compute, evidence: Evidence) -> _Said:
+    outcome = compute(evidence)
+    if isinstance(outcome, Missing):
+        return _Said(NOT_YET, f"missing: {outcome.reason}")
+    if isinstance(outcome, Measured):
+        return _say_measured(claim, outcome)
+    seeds, too_few = str(outcome.seeds), _too_few(outcome.seeds)
+    if isinstance(outcome, Refuted):
+        return _Said(NOT_YET if too_few else "not reproduced", too_few, seeds, note=outcome.reason)
+    numbers = (f">{_text(outcome.bound)}", _text(outcome.low), "inf")
+    said = bound_verdict(claim.paper_value, claim.unit, outcome.bound, outcome.low)
+    why = too_few or ("" if said else f"missing: longer runs, which end at {outcome.bound:g} {claim.unit}")
+    return _Said(NOT_YET if why else str(said), why, seeds, numbers, note=outcome.note)
+
+
+def _say_measured(claim: Claim, outcome: Measured) -> _Said:
+    one = outcome.estimate
+    seeds = "" if outcome.exhaustive else str(one.seeds)
+    texts = _texts(one), _texts(outcome.iqm) if outcome.iqm else ("", "", "")
+    too_few = "" if outcome.exhaustive else _too_few(one.seeds)
+    if too_few:
+        return _Said(NOT_YET, too_few, seeds, *texts, outcome.note)
+    said = verdict(claim.paper_value, claim.unit, one.value, one.low, one.high)
+    why = came_out(claim.paper_value, claim.unit, said, one.value, one.low, one.high)
+    return _Said(said, why, seeds, *texts, outcome.note)
+
+
+def _too_few(seeds: int) -> str:
+    few = seeds < MINIMUM_SEEDS
+    return f"missing: {MINIMUM_SEEDS} seeds for a verdict, there are {seeds}" if few else ""
+
+
+def _texts(estimate: Estimate) -> tuple[str, str, str]:
+    return _text(estimate.value), _text(estimate.low), _text(estimate.high)
+
+
+def _text(number: float) -> str:
+    return "" if math.isnan(number) else f"{number:.4g}"
+
+
+def rows_of(claims: Sequence[Claim], judged: Sequence[Judged]) -> list[Row]:
+    """The rows of claims.csv: what the claim is, then what we say."""
+    hidden = ("type", "note")
+    return [
+        {key: value for key, value in asdict(claim).items() if key not in hidden} | asdict(said)
+        for claim, said in zip(claims, judged, strict=True)
+    ]
+
+
+def write_table(rows: Sequence[Row], target: Path) -> None:
     """Write all rows, or none: the file appears whole."""
     shown = [field.name for field in fields(Claim) if field.name not in ("type", "note")]
-    columns = shown + [field.name for field in fields(Judged)]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for claim, said in zip(claims, judged, strict=True):
-            writer.writerow(vars(claim) | vars(said))
-    partial.replace(target)
-
-
-def summary(judged: Sequence[Judged]) -> str:
-    """Counts per verdict, all duplicates together."""
-    counts = Counter("duplicate" if said.verdict.startswith("duplicate") else said.verdict for said in judged)
-    return f"{len(judged)} claims: " + ", ".join(f"{count} {name}" for name, count in counts.most_common())
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, shown + [field.name for field in fields(Judged)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(target, text.getvalue())
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -140,10 +196,16 @@ def main(arguments: Sequence[str]) -> int:
     if not folder.is_dir() and options != _DEFAULTS | {"target": options["target"]}:
         refuse(f"output_dir={folder}, expected a folder of runs")
     claims = read_catalogue()
-    runs = finished_runs(folder)
-    judged = [judge(claim, runs) for claim in claims]
-    write_table(claims, judged, target)
-    print(f"{target}: {summary(judged)}")
+    runs, complaints = usable_runs(folder)
+    for line in complaints:
+        print(line, file=sys.stderr)
+    evidence = Evidence(runs)
+    rows = rows_of(claims, [judge(claim, evidence) for claim in claims])
+    write_table(rows, target)
+    write_whole(target.with_suffix(".md"), markdown(rows))
+    if target.resolve() == ROOT / _DEFAULTS["target"]:
+        replace_section(ROOT / "README.md", section(rows))
+    print(f"{target}: {summary(rows)}")
     return 0
 
 

@@ -76,3 +76,50 @@ def verdict(paper_value: str, unit: str, value: float, low: float, high: float) 
     if not right:
         return "not reproduced"
     return "reproduced" if overlaps else "partly"
+
+
+def bound_verdict(paper_value: str, unit: str, bound: float, low: float) -> Verdict | None:
+    """Compare a value of which only a lower bound is known with the paper's number.
+
+    *Reproduced* takes a claim of "more than" whose band begins at or below the bound, *partly* a bound that
+    excludes no effect. An absolute value is *not reproduced* if the bound is beyond the band.
+
+    Args:
+        paper_value: as in ``verdict``, likewise ``unit``.
+        unit: see there.
+        bound: our value is above it.
+        low: lower end of the bound's interval.
+
+    Returns:
+        None where the bound decides nothing.
+    """
+    paper = PaperValue.parse(paper_value)
+    lower, upper = paper.band(unit)
+    no_effect = _NO_EFFECT.get(unit)
+    if no_effect is not None and low <= no_effect:
+        return "not reproduced"
+    if paper.relation == ">" and bound >= lower:
+        return "reproduced"
+    if no_effect is not None:
+        return "partly"
+    return "not reproduced" if low > upper else None
+
+
+def came_out(paper_value: str, unit: str, said: Verdict, value: float, low: float, high: float) -> str:
+    """What came out instead of the paper's value, in words; empty where it is reproduced."""
+    if said == "reproduced":
+        return ""
+    paper = PaperValue.parse(paper_value)
+    ours = f"{value:.4g} {unit} ({low:.4g} to {high:.4g})"
+    lower, upper = paper.band(unit)
+    if unit not in _NO_EFFECT:
+        return f"instead {ours}, which is outside {lower:.4g} to {upper:.4g}"
+    no_effect = _NO_EFFECT[unit]
+    if paper.number == no_effect and paper.relation in ("", "~"):
+        where = "not all within" if said == "partly" else "outside"
+        return f"instead {ours}, {where} {lower:.4g} to {upper:.4g}"
+    if said == "partly":
+        return f"the direction holds, the size does not: {ours} instead of {paper_value}"
+    if low <= no_effect <= high:
+        return f"no difference is not excluded: {ours}"
+    return f"the opposite came out: {ours}"

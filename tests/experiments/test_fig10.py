@@ -3,15 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from claim_runs import CLAIMS, gap_that_settles, write_run
+from claim_runs import judged as judged_by_settings
 from tests_support import SMALL, finished_run
 
-from experiments.claims import judge, read_catalogue
+from experiments.claim_values.evidence import Evidence
+from experiments.claims import judge
 from experiments.results import finished_runs, slots_of
 
 
 def judged(folder, claim_id):
-    claims = {claim.id: claim for claim in read_catalogue()}
-    return judge(claims[claim_id], finished_runs(folder))
+    return judge(CLAIMS[claim_id], Evidence(finished_runs(folder)))
 
 
 def sweep(folder, seeds=10, **settled):
@@ -47,8 +49,17 @@ def test_an_agent_that_does_not_settle_has_no_time_of_convergence(tmp_path):
     assert "RRL Plus 0, fixed 10 of 10 seeds (settled)" in said.reason
     sweep(tmp_path / "fixed", r2=(0.1, 101), same_slot=(0.085, 25))
     said = judged(tmp_path / "fixed", "C017")
-    assert (said.value, said.verdict) == ("", "not yet computed")
-    assert "above 75 %" in said.reason
+    assert (said.value, said.interval_high, said.verdict) == (">75", "inf", "partly")  # the paper: 17.54
+    assert "half or more of the seeds of the baseline never settled" in said.reason
+
+
+def test_the_tuned_settings_are_compared_on_the_runs_of_fig11(tmp_path):
+    for seed in range(10):
+        write_run(tmp_path, "rrl_plus_tuned", seed, cost=0.9, gap=gap_that_settles(40))
+        write_run(tmp_path, "rrl_tuned", seed, cost=1.0, gap=gap_that_settles(80))
+    time, cost = judged_by_settings(tmp_path, "C017"), judged_by_settings(tmp_path, "C018")
+    assert (time.tuned_value, time.tuned_verdict, time.verdict) == ("50", "partly", "not yet computed")
+    assert (cost.tuned_value, cost.tuned_verdict) == ("10", "reproduced")
 
 
 def test_without_the_papers_presets_there_is_no_value(tmp_path):

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from tests_support import SMALL
 
-from experiments.claim_values import Missing, adam_over_ftrl
-from experiments.statistics import Estimate
+from experiments.claim_values.evidence import Evidence
+from experiments.claim_values.optimizers import adam_over_ftrl
+from experiments.claim_values.outcome import Measured, Missing
 from experiments.studies import ftrl
 from experiments.studies.ftrl_figure import FEW, adam_and_ftrl
 
@@ -22,7 +23,7 @@ def test_the_study_measures_every_variant_and_leaves_what_the_claim_reads(world,
         {"authors": {"ftrl": (0.7,), "adam": (0.01,)}, "scaled": {"ftrl": (0.1,), "adam": (0.01,)}},
     )
     monkeypatch.setattr(ftrl, "SLOTS", 400)
-    assert isinstance(adam_over_ftrl([]), Missing)
+    assert isinstance(adam_over_ftrl(Evidence([])), Missing)
     assert ftrl.main(["seeds=2", "steps=200"], SMALL) == 0
     data = pd.read_csv("results/figures/ftrl.csv")
     assert len(data) == (3 + 1 + 1 + 1 + 1) * len(ftrl.SAMPLES) * 2
@@ -30,7 +31,7 @@ def test_the_study_measures_every_variant_and_leaves_what_the_claim_reads(world,
     centred = data[data["optimizer"] == "ftrl_centred"].groupby("samples")["error"].mean()
     assert centred.loc[300] < centred.loc[10]
     assert adam_and_ftrl(data).shape == (2, 2)
-    assert isinstance(adam_over_ftrl([]), Estimate)
+    assert isinstance(adam_over_ftrl(Evidence([])), Measured)
 
 
 def test_each_optimizer_is_taken_at_its_best_learning_rate(tmp_path):
@@ -46,4 +47,4 @@ def test_each_optimizer_is_taken_at_its_best_learning_rate(tmp_path):
     data = pd.DataFrame(rows)
     np.testing.assert_allclose(adam_and_ftrl(data), [[0.3, 0.2], [0.6, 0.4]])
     data.to_csv(tmp_path / "ftrl.csv")
-    assert adam_over_ftrl([], tmp_path / "ftrl.csv").value == pytest.approx(1.5)
+    assert adam_over_ftrl(Evidence([]), tmp_path / "ftrl.csv").estimate.value == pytest.approx(1.5)

@@ -9,17 +9,17 @@ radius, credit and the robust presets are in the note.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.arms import RunSummary, paired
-from experiments.claim_values import Compute, Missing, Outcome, Refuted
+from experiments.claim_values.evidence import Evidence
+from experiments.claim_values.outcome import Compute, Missing, Outcome, noted, over_seeds, short
+from experiments.claim_values.times import compare_times
 from experiments.radius_arms import FAMILIES, Family, families
-from experiments.results import Run
-from experiments.statistics import Estimate, bootstrap, mean, median, reduction_percent
+from experiments.statistics import reduction_percent
 from serving.errors import UsageError
 
 _CREDIT = "same_slot"
@@ -30,10 +30,9 @@ _Compare = Callable[[Family, str, float], Outcome]
 def fig10_claim(compare: _Compare) -> Compute:
     """The claim's value against the best fixed radius, with all other comparisons in its note."""
 
-    def compute(runs: Sequence[Run]) -> Outcome:
-        mine = [run for run in runs if run.folder.parent.name == "fig10"]
+    def compute(evidence: Evidence) -> Outcome:
         try:
-            found = families([run for run in mine if run.config["model"]["name"] == "inception_v3"])
+            found = families(evidence.of("fig10", "inception_v3"))
         except UsageError as error:
             return Missing(str(error))
         paper = found.get("paper")
@@ -45,10 +44,7 @@ def fig10_claim(compare: _Compare) -> Compute:
             f"whole runs of {paper.slots} slots on WiKi; presets {' and '.join(FAMILIES['paper'])}, "
             f"{_CREDIT}, against the best fixed radius, {best:g}; elsewhere: {_elsewhere(found, compare)}"
         )
-        outcome = compare(paper, _CREDIT, best)
-        if isinstance(outcome, Estimate):
-            return replace(outcome, note="; ".join(filter(None, [outcome.note, note])))
-        return replace(outcome, reason=f"{outcome.reason}; {note}")
+        return noted(compare(paper, _CREDIT, best), note)
 
     return compute
 
@@ -63,15 +59,9 @@ def _elsewhere(found: dict[str, Family], compare: _Compare) -> str:
                     continue
                 best = " (best)" if radius == family.best_radius() else ""
                 said.append(
-                    f"{name} {credit} against {radius:g}{best}: {_short(compare(family, credit, radius))}"
+                    f"{name} {credit} against {radius:g}{best}: {short(compare(family, credit, radius))}"
                 )
     return ", ".join(said)
-
-
-def _short(outcome: Outcome) -> str:
-    if not isinstance(outcome, Estimate):
-        return "no value"
-    return f"{outcome.value:.3g} % [{outcome.low:.3g}, {outcome.high:.3g}]"
 
 
 def less_cost(family: Family, credit: str, radius: float) -> Outcome:
@@ -79,12 +69,9 @@ def less_cost(family: Family, credit: str, radius: float) -> Outcome:
     pairs = _pairs(family, credit, radius, "cost_s")
     if not len(pairs):
         return Missing(f"fig10 has no seed with both credit {credit} and radius {radius:g}")
-    latency = bootstrap([_pairs(family, credit, radius, "mean_latency_s")], reduction_percent(mean))
-    return replace(
-        bootstrap([pairs], reduction_percent(mean)),
-        note="cost, which counts a lost request as 5 s; latency of completed requests alone: "
-        + _short(latency),
-    )
+    latency = over_seeds([_pairs(family, credit, radius, "mean_latency_s")], reduction_percent)
+    note = f"a lost request counts as 5 s; completed requests alone: {short(latency)}"
+    return over_seeds([pairs], reduction_percent, note)
 
 
 def less_time(family: Family, credit: str, radius: float) -> Outcome:
@@ -95,16 +82,7 @@ def less_time(family: Family, credit: str, radius: float) -> Outcome:
     counts = f"{_reached(times)} (settled), {_reached(_pairs(family, credit, radius, 'first_passage'))} " + (
         "(first passage)"
     )
-    plus, fixed = median(times.T)
-    if np.isinf(plus):
-        return Refuted(f"half or more of the seeds of RRL Plus never settled: {counts}", len(times))
-    if np.isinf(fixed):
-        least = 100 * (1 - plus / family.slots)
-        return Missing(
-            f"half or more of the seeds with a fixed radius never settled, so the reduction is above "
-            f"{least:.3g} % of a time that is not known: {counts}"
-        )
-    return replace(bootstrap([times], reduction_percent(median)), note=f"reached by {counts}")
+    return compare_times(times, reduction_percent, family.slots, counts)
 
 
 def _reached(times: NDArray[np.float64]) -> str:
@@ -115,6 +93,3 @@ def _reached(times: NDArray[np.float64]) -> str:
 def _pairs(family: Family, credit: str, radius: float, name: str) -> NDArray[np.float64]:
     plus: dict[int, RunSummary] = family.adaptive_summaries[credit]
     return paired(plus, family.fixed_summaries[radius], name)
-
-
-FIG10: dict[str, Compute] = {"C017": fig10_claim(less_time), "C018": fig10_claim(less_cost)}

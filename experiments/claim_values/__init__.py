@@ -1,0 +1,1 @@
+"""Our value for each computed claim: a module per kind of claim; ``registry`` knows which is whose."""
