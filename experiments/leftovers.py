@@ -38,11 +38,17 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def owner(folder: Path) -> tuple[str, int] | None:
+    """Host and process that made the folder; None where its name does not say."""
+    named = _OWNED.search(folder.name)
+    return None if named is None else (named["host"], int(named["pid"]))
+
+
 def is_abandoned(folder: Path) -> bool:
     """Whether whoever made the folder is gone; on another host, whether it is two days old."""
-    owner = _OWNED.search(folder.name)
-    if owner is not None and owner["host"] == this_host():
-        return not is_running(int(owner["pid"]))
+    host, pid = owner(folder) or (None, 0)
+    if host == this_host():
+        return not is_running(pid)
     try:
         changed = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
     except OSError:

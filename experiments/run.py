@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -96,12 +97,11 @@ def steps(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -> 
     table = truth() if is_simulated(plain) else None  # what was measured is not the truth
     manifest = {"run_id": run_id, "seed": plain["seed"], "config": plain}
     label = f"{plain['agent'].get('preset')} {workload_label(plain)} seed={plain['seed']}"
-    with RunFolder(folder, manifest) as run_folder:
+    with closing(env), RunFolder(folder, manifest) as run_folder:
         with tqdm(total=plain["slots"], desc=label, unit="slot", disable=not plain["progress"]) as bar:
             for record in _record(plain, env, agent, table, run_folder, _labels(plain, env, run_id)):
                 bar.update()
                 yield record
-        env.close()
         run_folder.finish()
 
 

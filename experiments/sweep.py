@@ -59,7 +59,8 @@ def drive_sweep(program: Callable[[], Any]) -> int:
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the cleaning up
         print(_interrupted(sweep), file=sys.stderr)
-        code = 1
+        _clean_up(sweep)
+        return 1
     except Exception as error:
         if is_usage(error):
             shutil.rmtree(sweep)
@@ -154,7 +155,7 @@ def _report(sweep: Path, started_s: float) -> int:
     return 1 if failed or missing else 0
 
 
-def _clean_up(sweep: Path, keep: bool) -> None:
+def _clean_up(sweep: Path, keep: bool = False) -> None:
     """Remove what killed workers had begun, and the sweep's folder unless somebody may want to look."""
     _wait_for_ends(sweep)
     begun = [noted for state in (RUNNING, LOST, FAILED) for noted in read_states(sweep, state)]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 import traceback
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
+from tqdm import tqdm
+
 from experiments.cli import explain, is_usage
 from experiments.failures import Failure, write_failure
+from experiments.leftovers import is_running, owner, this_host
 from experiments.records import other_revision
 from experiments.sweep_status import DONE, FAILED, RUNNING, SKIPPED, JobStatus
 from serving.errors import UsageError
@@ -28,6 +36,7 @@ def job_of_sweep(hydra: Any, run: Callable[[Locate], tuple[Path, bool]]) -> None
     if status.settled:
         return  # the launcher was asked again
     status.set(RUNNING)
+    _prepare_worker(Path(hydra.sweep.dir))
 
     def locate(folder: Path, plain: dict[str, Any]) -> None:
         _refuse_real_systems_at_once(plain, hydra.launcher)
@@ -41,6 +50,22 @@ def job_of_sweep(hydra: Any, run: Callable[[Locate], tuple[Path, bool]]) -> None
     else:
         other_code = not made and other_revision(folder) is not None
         status.set(DONE if made else SKIPPED, other_code=other_code)
+
+
+@cache
+def _prepare_worker(sweep: Path) -> None:
+    """What a process needs once for a sweep: no lock that outlives it, and an end with its driver."""
+    tqdm.set_lock(threading.RLock())  # by default also a semaphore, which a killed process leaves behind
+    host, driver = owner(sweep) or ("", 0)
+    ancestors = [process.pid for process in psutil.Process().parents()]
+    if host == this_host() and driver in ancestors:  # not so where a cluster runs what it was handed
+        threading.Thread(target=_end_with, args=(driver,), name="watch", daemon=True).start()
+
+
+def _end_with(driver: int) -> None:
+    while is_running(driver):
+        time.sleep(1)
+    os._exit(1)
 
 
 def note_failure(status: JobStatus, reason: str, trace: str = "", usage: bool = False) -> None:

@@ -40,11 +40,10 @@ def line(counts: Mapping[str, int], total: int | None, left_s: float | None) -> 
 def duration(seconds: float) -> str:
     """As people say it: ``40 s``, ``1 min 20 s``, ``2 h 5 min``."""
     whole = round(seconds)
-    if whole < 60:
+    minutes = whole // 60
+    if not minutes:
         return f"{whole} s"
-    return (
-        f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
-    )
+    return f"{minutes} min {whole % 60} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @dataclass(frozen=True)

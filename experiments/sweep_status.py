@@ -68,7 +68,7 @@ class JobStatus:
 def count_states(sweep: Path) -> Counter[str]:
     """How many runs are in each state."""
     try:
-        suffixes = [name.rpartition(".")[2] for name in os.listdir(sweep)]
+        suffixes = [path.suffix[1:] for path in sweep.iterdir()]
     except OSError:
         return Counter()
     return Counter(suffix for suffix in suffixes if suffix in STATES)
