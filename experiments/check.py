@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,17 @@ def _defaults(conf: Path, choices: Mapping[str, str]) -> Iterator[tuple[str, Any
     for group, path in files:
         if "/" in group or group == "experiment" or not path.exists():
             continue
-        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-        assert isinstance(content, dict)
-        for ignored in ("defaults", "hydra", "provenance", "models"):
-            content.pop(ignored, None)
-        yield from ((key, default) for key, default in _settings(content, group) if not _is_open(default))
+        yield from ((key, default) for key, default in _of_file(path, group) if not _is_open(default))
+
+
+@cache
+def _of_file(path: Path, group: str) -> tuple[tuple[str, Any], ...]:
+    """The settings in a file of conf/; kept, for a sweep asks for every run."""
+    content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    assert isinstance(content, dict)
+    for ignored in ("defaults", "hydra", "provenance", "models"):
+        content.pop(ignored, None)
+    return tuple(_settings(content, group))
 
 
 def _settings(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

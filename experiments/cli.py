@@ -28,21 +28,34 @@ from serving.errors import UsageError
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
-def hydra_program(task: Callable[[DictConfig], Any], config_name: str = "config") -> None:
+def once(program: Callable[[], Any]) -> int:
+    """Call a program that says itself when something is wrong; returns exit code 0."""
+    program()
+    return 0
+
+
+def hydra_program(
+    task: Callable[[DictConfig], Any], drive: Callable[[Callable[[], Any]], int] = once
+) -> NoReturn:
     """Run ``task`` as a hydra program on the repository's conf/, with one-line errors.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+    Args:
+        task: called with the settings of each run.
+        drive: calls the program, once or more often, and returns the exit code.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # hydra then raises instead of printing and exiting by itself
     warnings.formatwarning = lambda message, *_: f"{message}\n"  # one line, without the source
-    program = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)
+    program = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
         with redirect_stderr(_WithoutHydrasLine(sys.stderr)):
-            program()
+            code = drive(program)
     except KeyboardInterrupt:
         _stop("interrupted", 1)
     except Exception as error:
-        _stop(explain(error, sys.argv[1:]), 2) if _is_usage(error) else _reraise(error)
+        _stop(explain(error, sys.argv[1:]), 2) if is_usage(error) else _reraise(error)
+    sys.exit(code)
 
 
 class _WithoutHydrasLine(io.TextIOBase):
@@ -58,6 +71,9 @@ class _WithoutHydrasLine(io.TextIOBase):
 
     def flush(self) -> None:
         self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
 
 
 def _reraise(error: Exception) -> NoReturn:
@@ -78,7 +94,8 @@ def _causes(error: BaseException) -> list[BaseException]:
     return chain
 
 
-def _is_usage(error: Exception) -> bool:
+def is_usage(error: BaseException) -> bool:
+    """Whether an error is the user's mistake."""
     if isinstance(error, InstantiationException):
         return any(isinstance(cause, UsageError | TypeError | ImportError) for cause in _causes(error)[1:])
     return isinstance(error, UsageError | HydraException | OmegaConfBaseException) or any(
@@ -86,8 +103,10 @@ def _is_usage(error: Exception) -> bool:
     )
 
 
-def explain(error: Exception, arguments: list[str]) -> str:
-    """One line that says what was wrong and what is allowed."""
+def explain(error: BaseException, arguments: list[str]) -> str:
+    """One line that says what was wrong and, for a user's mistake, what is allowed."""
+    if not is_usage(error):
+        return f"{type(error).__name__}: {_one_line(error)}".removesuffix(": ")
     for cause in _causes(error):
         if isinstance(cause, UsageError):
             return _one_line(cause)
@@ -105,7 +124,7 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-def _explain_override(error: Exception, arguments: list[str]) -> str:
+def _explain_override(error: BaseException, arguments: list[str]) -> str:
     """Name the key that does not exist, and those that stand beside it."""
     message = _one_line(error)
     if not message.startswith("Could not override '"):

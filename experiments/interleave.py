@@ -12,21 +12,17 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from tqdm import tqdm
 
 from experiments.build import build_env, build_system, row_settings
-from experiments.cli import explain
 from experiments.loop import SlotRecord
 from experiments.records import content_hash, is_finished
 from experiments.remember import RememberedSystem
 from experiments.run import steps
-from experiments.settings import compose_settings
+from experiments.settings import compose_settings, jobs
 from serving.errors import UsageError
 from serving.system import ServingSystem
 
@@ -58,25 +54,6 @@ class Turns:
                 return True
         self.system.forget()
         return False
-
-
-def jobs(overrides: Sequence[str]) -> list[list[str]]:
-    """Every combination of the values that overrides such as ``agent=rrl,capes`` or ``seed=range(0,3)`` list.
-
-    Raises:
-        UsageError: if they cannot be read.
-    """
-    try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:
-        raise UsageError(explain(error, list(overrides))) from None
-    choices = [
-        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
-        if one.is_sweep_override()
-        else [str(one.input_line)]
-        for one in parsed
-    ]
-    return [list(job) for job in product(*choices)]
 
 
 def interleave(settings: Sequence[dict[str, Any]], turn: int) -> list[Path]:

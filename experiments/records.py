@@ -19,9 +19,10 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
+from experiments.failures import forget_failure
+from experiments.leftovers import make_owned, remove_abandoned
 from serving.errors import UsageError
 
 if TYPE_CHECKING:
@@ -94,6 +95,12 @@ def is_finished(folder: Path) -> bool:
     return all(_digest(folder / name) == digest for name, digest in files.items())
 
 
+def other_revision(folder: Path) -> str | None:
+    """The git revision that made a finished run, in words, where that is not the present code; else None."""
+    made_by = (read_manifest(folder) or {}).get("git", {})
+    return None if made_by == git_state() else f"revision {made_by.get('revision')}"
+
+
 def _digest(path: Path) -> str | None:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -117,7 +124,8 @@ class RunFolder:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"output_dir: {error.filename}: {error.strerror}, expected a folder") from None
-        self.partial = Path(mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        remove_abandoned(target.parent)
+        self.partial = make_owned(target.parent, f".{target.name}", ".partial")
 
     def __enter__(self) -> RunFolder:
         return self
@@ -142,7 +150,12 @@ class RunFolder:
         (self.partial / "manifest.json").write_text(json.dumps(manifest, indent=1, default=str) + "\n")
         self.partial.chmod(0o755)
         shutil.rmtree(self.target, ignore_errors=True)
-        self.partial.rename(self.target)
+        try:
+            self.partial.rename(self.target)
+        except OSError:
+            if not is_finished(self.target):  # else another process was quicker with the same run
+                raise
+        forget_failure(self.target)
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.partial, ignore_errors=True)

@@ -1,14 +1,17 @@
-"""Reading results back: finished runs as one table."""
+"""Reading results back: finished runs as one table, and which runs failed."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from experiments.failures import SUFFIX, Failure
 from experiments.records import is_finished, read_manifest
 
 
@@ -44,6 +47,16 @@ def _find(folder: Path) -> Iterator[Run]:
         hidden = any(part.startswith(".") for part in manifest.relative_to(folder).parts)
         if not hidden and is_finished(manifest.parent):
             yield Run(manifest.parent, read_manifest(manifest.parent) or {})
+
+
+def failed_runs(folder: Path) -> list[Failure]:
+    """Every run at or below a folder that failed in a sweep and has not succeeded since, in order of path."""
+    found: list[Failure] = []
+    for path in sorted(folder.glob(f"**/[!.]*{SUFFIX}")):
+        if not is_finished(path.with_name(path.name.removesuffix(SUFFIX))):
+            with suppress(OSError, ValueError, TypeError):  # half written, or of another version
+                found.append(Failure(**json.loads(path.read_text())))
+    return found
 
 
 def slots_of(runs: list[Run]) -> pd.DataFrame:

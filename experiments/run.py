@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from tqdm import tqdm
 
@@ -24,12 +26,14 @@ from experiments.build import (
     row_settings,
     workload_label,
 )
-from experiments.cli import hydra_program
+from experiments.cli import hydra_program, once
 from experiments.drain import build_drain_rule
 from experiments.logger import is_logged, make_logger, require_tensorboard, scalars
 from experiments.loop import SlotRecord, run_loop
 from experiments.measured_table import measured_table
-from experiments.records import RunFolder, content_hash, git_state, is_finished, read_manifest
+from experiments.records import RunFolder, content_hash, is_finished, other_revision
+from experiments.sweep import asks_for_sweep, drive_sweep
+from experiments.sweep_job import Locate, job_of_sweep
 from serving.agent import Agent
 from serving.configuration import ConfigurationSpace
 from serving.cost_table import CostTable
@@ -39,15 +43,41 @@ from serving.errors import UsageError
 
 def main(config: DictConfig) -> None:
     """Run what the settings describe, unless it is finished already, and print its folder."""
-    plain = resolve(config, HydraConfig.get().runtime.choices)
+    hydra = HydraConfig.get()
+    choices = hydra.runtime.choices
+    if hydra.mode == RunMode.MULTIRUN:
+        job_of_sweep(hydra, lambda locate: run(resolve(config, choices) | {"progress": False}, locate))
+        return
+    folder, made = run(resolve(config, choices))
+    other = None if made else other_revision(folder)
+    if other is not None:
+        print(
+            f"{folder.name}: finished before, by other code ({other}); "
+            "used as it is, fresh=true runs it again",
+            file=sys.stderr,
+        )
+
+
+def run(plain: dict[str, Any], locate: Locate | None = None) -> tuple[Path, bool]:
+    """Run what the settings describe, unless it is finished already, and print its folder.
+
+    Args:
+        plain: the settings.
+        locate: told where the run's folder is going to be before anything is made.
+
+    Returns:
+        The folder, and whether the run was made now.
+    """
     env = build_env(plain)
     run_id = content_hash(row_settings(plain, env))
     folder = Path(plain["output_dir"]) / plain["experiment_name"] / run_id
-    if plain["fresh"] or not is_finished(folder) or not is_logged(plain["logger"], folder):
+    if locate is not None:
+        locate(folder, plain)
+    missing = plain["fresh"] or not is_finished(folder) or not is_logged(plain["logger"], folder)
+    if missing:
         execute(plain, env, run_id, folder)
-    else:
-        _warn_if_other_code(folder)
     print(folder)
+    return folder, missing
 
 
 def execute(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -> None:
@@ -67,12 +97,11 @@ def steps(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -> 
     table = truth() if is_simulated(plain) else None  # what was measured is not the truth
     manifest = {"run_id": run_id, "seed": plain["seed"], "config": plain}
     label = f"{plain['agent'].get('preset')} {workload_label(plain)} seed={plain['seed']}"
-    with RunFolder(folder, manifest) as run_folder:
+    with closing(env), RunFolder(folder, manifest) as run_folder:
         with tqdm(total=plain["slots"], desc=label, unit="slot", disable=not plain["progress"]) as bar:
             for record in _record(plain, env, agent, table, run_folder, _labels(plain, env, run_id)):
                 bar.update()
                 yield record
-        env.close()
         run_folder.finish()
 
 
@@ -143,16 +172,5 @@ def _labels(plain: dict[str, Any], env: ServingEnv, run_id: str) -> dict[str, An
     }
 
 
-def _warn_if_other_code(folder: Path) -> None:
-    manifest = read_manifest(folder) or {}
-    made_by = manifest.get("git", {})
-    if made_by != git_state():
-        print(
-            f"{folder.name}: finished before, by other code (revision {made_by.get('revision')}); "
-            "used as it is, fresh=true runs it again",
-            file=sys.stderr,
-        )
-
-
 if __name__ == "__main__":
-    hydra_program(main)
+    hydra_program(main, drive_sweep if asks_for_sweep(sys.argv) else once)

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from experiments import interleave as interleaving
-from experiments.interleave import interleave, jobs, main
-from experiments.settings import compose_settings
+from experiments.interleave import interleave, main
+from experiments.settings import compose_settings, jobs
 from serving.errors import UsageError
 
 SMALL = [

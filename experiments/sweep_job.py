@@ -1,0 +1,87 @@
+"""One run of a sweep, wherever the launcher makes it: its failure is noted and ends nothing else."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+from tqdm import tqdm
+
+from experiments.cli import explain, is_usage
+from experiments.failures import Failure, write_failure
+from experiments.leftovers import is_running, owner, this_host
+from experiments.records import other_revision
+from experiments.sweep_status import DONE, FAILED, RUNNING, SKIPPED, JobStatus
+from serving.errors import UsageError
+
+Locate = Callable[[Path, dict[str, Any]], None]
+
+
+def job_of_sweep(hydra: Any, run: Callable[[Locate], tuple[Path, bool]]) -> None:
+    """Make a run and note what became of it in the sweep's folder.
+
+    Args:
+        hydra: hydra's own settings of this job.
+        run: makes the run, telling before where its folder will be and what its settings are; returns the
+            folder and whether anything was to do.
+    """
+    status = JobStatus(Path(hydra.sweep.dir), int(hydra.job.num), list(hydra.overrides.task))
+    if status.settled:
+        return  # the launcher was asked again
+    status.set(RUNNING)
+    _prepare_worker(Path(hydra.sweep.dir))
+
+    def locate(folder: Path, plain: dict[str, Any]) -> None:
+        _refuse_real_systems_at_once(plain, hydra.launcher)
+        status.set(RUNNING, folder=str(folder.resolve()), config=plain)
+
+    try:
+        folder, made = run(locate)
+    except (Exception, SystemExit) as error:
+        reason = explain(error, list(hydra.overrides.task))
+        note_failure(status, reason, traceback.format_exc(), usage=is_usage(error))
+    else:
+        other_code = not made and other_revision(folder) is not None
+        status.set(DONE if made else SKIPPED, other_code=other_code)
+
+
+@cache
+def _prepare_worker(sweep: Path) -> None:
+    """What a process needs once for a sweep: no lock that outlives it, and an end with its driver."""
+    tqdm.set_lock(threading.RLock())  # by default also a semaphore, which a killed process leaves behind
+    host, driver = owner(sweep) or ("", 0)
+    ancestors = [process.pid for process in psutil.Process().parents()]
+    if host == this_host() and driver in ancestors:  # not so where a cluster runs what it was handed
+        threading.Thread(target=_end_with, args=(driver,), name="watch", daemon=True).start()
+
+
+def _end_with(driver: int) -> None:
+    while is_running(driver):
+        time.sleep(1)
+    os._exit(1)
+
+
+def note_failure(status: JobStatus, reason: str, trace: str = "", usage: bool = False) -> None:
+    """Settle a run as failed, in the sweep's folder and beside the folder where its rows would be."""
+    noted = status.noted
+    if "folder" in noted:
+        folder = Path(noted["folder"])
+        write_failure(folder, Failure(folder.name, noted["overrides"], reason, noted["config"], trace))
+    status.set(FAILED, reason=reason, usage=usage)
+
+
+def _refuse_real_systems_at_once(plain: dict[str, Any], launcher: Any) -> None:
+    if not str(plain["system"]["_target_"]).startswith("testbed."):
+        return
+    if "joblib" in launcher["_target_"] and launcher["n_jobs"] != 1:
+        raise UsageError(
+            "hydra/launcher=joblib: real servers on one machine would measure each other, "
+            "expected hydra/launcher=basic (or experiments.interleave)"
+        )
