@@ -15,7 +15,7 @@ from matplotlib.patches import FancyBboxPatch
 from experiments.figures import style
 
 INK, SOFT, LINE = "#1b1b1b", "#55585c", "#8a8f94"
-BLUE, ORANGE, GREEN = (style.COLOURS[name] for name in ("rrl", "q_learning", "static_best"))
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"  # Okabe-Ito, no agents' colours
 FILL = {INK: "#f5f6f7", BLUE: "#e3eff8", ORANGE: "#fdf3dd", GREEN: "#e0f2ec"}
 DARK = {INK: INK, BLUE: "#00568a", ORANGE: "#8a5a00", GREEN: "#00684d"}  # of the same hue, to be read
 

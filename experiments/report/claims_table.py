@@ -36,12 +36,17 @@ def _cells(row: Row, prefixes: Sequence[str], tuned: bool) -> Iterator[Cell]:
     yield plain(parties(row))
     yield plain(conditions(row))
     yield plain(row["figure_or_section"])
-    yield Cell(text(with_unit(row["paper_value"], row["unit"])), sort=row["paper_value"].lstrip("<>~ "))
+    yield Cell(text(with_unit(row["paper_value"], row["unit"])), sort=_number(row["paper_value"]))
     for prefix in prefixes:
-        order = row.get(f"{prefix}value") or ""
+        order = _number(row.get(f"{prefix}value") or "")
         yield Cell(text(estimate(row, prefix)), sort=order, attributes={"class": "estimate"})
     yield plain(row["seeds"])
     yield _reason(row["reason"])
+
+
+def _number(value: str) -> str:
+    """A value without what says that it is more, less or about."""
+    return value.lstrip("<>~ ")
 
 
 def _verdict(verdict: str) -> Cell:

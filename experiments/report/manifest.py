@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from experiments.records import git_state, machine
 from experiments.report.markup import Cell, element, paragraph, plain, table
 from experiments.results import Run
+from experiments.stages import read_stages
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,17 @@ def covered_s(spans: Sequence[tuple[datetime, datetime]]) -> float:
     return total
 
 
-def manifest(runs: Sequence[Run]) -> str:
-    """A row per experiment, then who made this page; machines that all runs share are named once."""
+def failed(folder: Path) -> list[tuple[str, str, str]]:
+    """Runs that a sweep noted as failed (``<run_id>.failed.json``): experiment, overrides and reason."""
+    found = []
+    for path in sorted(folder.glob("**/*.failed.json")):
+        said = json.loads(path.read_text(encoding="utf-8"))
+        found.append((path.parent.name, " ".join(said["overrides"]), str(said["reason"])))
+    return found
+
+
+def manifest(runs: Sequence[Run], failures: Sequence[tuple[str, str, str]] = ()) -> str:
+    """A row per experiment, the failed runs, and who made this page; a machine shared by all is named once."""
     rows = ran(runs)
     machines = sorted({name for row in rows for name in row.machines})
     heads = ["experiment", "runs", "agents", "seeds", "slots", "revision", "wall time (min)"]
@@ -105,8 +117,27 @@ def manifest(runs: Sequence[Run]) -> str:
             "+ marks code with uncommitted changes."
         )
         parts.append(element("p", remark, class_="note"))
+    if failures:
+        heads = ["experiment", "failed run", "reason"]
+        body = [[plain(words) for words in one] for one in failures]
+        parts += [element("h3", f"Failed runs: {len(failures)}"), table(heads, body, "Failed runs")]
+    elif rows:
+        parts.append(paragraph("No run is noted as failed."))
     made = f"Page made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by revision {revision(git_state())}"
     return "\n".join([*parts, paragraph(f"{made} on {computer(machine())}.")])
+
+
+def timetable(path: Path) -> str:
+    """What ``experiments.stages`` has noted of make's targets; empty where nothing is."""
+    rows = [
+        [plain(one.target), plain(one.stage), plain(f"{one.seconds / 60:.1f}"), plain(one.runs)]
+        + [plain(one.revision), plain(f"{one.cores} cores, {one.cpu}"), plain(one.ended)]
+        for one in read_stages(path)
+    ]
+    if not rows:
+        return ""
+    heads = ["make", "stage", "minutes", "runs made", "revision", "machine", "ended"]
+    return element("h3", "How long the stages took") + table(heads, rows, "Stages")
 
 
 def _cells(row: Ran) -> list[Cell]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from experiments.report.claims import read_claims
 from experiments.report.claims_table import claims_table
 from experiments.report.figures import contents, figures
-from experiments.report.manifest import manifest
+from experiments.report.manifest import failed, manifest, timetable
 from experiments.report.markup import element, text
 from experiments.report.summary import summary
 from experiments.report.tables import comparisons, legend, means
@@ -31,7 +31,7 @@ def build(results: Path) -> str:
         "Claims": claims_table(claims),
         "Agents compared": "\n".join([legend(), *compared.values()]) if compared else "",
         "Mean costs": means(runs, without=list(compared)),
-        "What ran": manifest(runs),
+        "What ran": manifest(runs, failed(results / "runs")) + timetable(results / "stages.csv"),
     }
     shown = {title: content for title, content in sections.items() if content}
     body = "\n".join(

@@ -190,6 +190,17 @@ def test_the_manifest_says_what_ran(text):
     ):
         assert cell in row
     assert "a CPU, 2 cores" in ran
+    assert "No run is noted as failed" in ran
+
+
+def test_a_failed_run_is_listed_with_its_reason(tmp_path):
+    folder = tmp_path / "runs" / "fig12"
+    folder.mkdir(parents=True)
+    noted = {"run_id": "abc", "overrides": ["agent=rrl", "seed=3"], "reason": "out of memory?", "config": {}}
+    (folder / "abc.failed.json").write_text(json.dumps(noted))
+    page = build(tmp_path)
+    assert "Failed runs: 1" in page
+    assert "<td>fig12</td><td>agent=rrl seed=3</td><td>out of memory?</td>" in page
 
 
 def test_columns_that_nobody_filled_are_left_out(results, tmp_path):
