@@ -3,7 +3,7 @@ SHELL := bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce agents studies testbed test lint format lock clean
+.PHONY: help setup reproduce agents studies testbed browser test lint format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -95,7 +95,16 @@ lint: setup ## ruff, mypy (strict) and the import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## lint, then every test
+browser: ## Debian's chromium for the report's test, where it is missing and we are root
+	@command -v chromium >/dev/null && exit
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		echo "installing chromium, which tests results/report.html"
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null
+	else
+		echo "no chromium on PATH: the report's browser test will be skipped"
+	fi
+
+test: lint browser ## lint, then every test
 	@unset PYTHONDONTWRITEBYTECODE
 	$(RUN) pytest
 

@@ -8,7 +8,7 @@ from tests_support import finished_run
 from experiments.arms import RunSummary, arms
 from experiments.compare import compare, main
 from experiments.compare_text import markdown
-from experiments.report import build
+from experiments.report.page import build
 from experiments.results import finished_runs
 from serving.errors import UsageError
 

@@ -89,8 +89,8 @@ def page(world, drawn):
 
 def test_the_report_is_one_page_without_network(page):
     assert page.count("data:image/png;base64,") == 2
-    assert not re.findall(r"(?:src|href)=['\"](?!data:)", page)
-    assert "Verdicts:" in page
+    assert not re.findall(r"(?:src|href)=['\"](?!data:|#)", page)
+    assert "claims listed" in page
 
 
 def test_the_report_lists_every_claim(page, world):
@@ -106,7 +106,7 @@ def test_the_report_shows_the_mean_cost_of_every_agent(page, world):
     rows = slots_of(finished_runs(world.folder / "results/runs/fig11"))
     for preset, cost in rows.groupby("preset")["cost"].mean().items():
         assert str(preset) in page
-        assert f"{cost:.4g}" in page
+        assert f"{cost:.3g}" in page or f"{cost:.4g}" in page  # in a table of experiments.compare, or without
 
 
 @pytest.fixture(scope="module")

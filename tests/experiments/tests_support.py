@@ -41,7 +41,8 @@ def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experime
     count = settings["slots"]
     slots = {
         "slot": np.arange(count), "minute": 2.0 * np.arange(count), "seed": seed, "cost": cost, "gap": gap,
-        "mean_latency_s": cost, "flags": "", "preset": agent["preset"], "settings": agent["settings"],
+        "mean_latency_s": cost, "optimal_cost": 0.1, "flags": "",
+        "preset": agent["preset"], "settings": agent["settings"],
         "workload": settings.get("workload", "wiki"), "system": "sim_cpu", "hardware": "paper_cpu",
         "boundary": "bounded", "model": "inception_v3", "objective": "mean_latency",
     }  # fmt: skip

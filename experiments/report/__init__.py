@@ -1,0 +1,1 @@
+"""The report: figures, claims, tables and what ran on one self-contained page."""

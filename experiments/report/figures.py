@@ -1,0 +1,66 @@
+"""Every figure, with what the paper shows and what is drawn here beside it."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.report.claims import JUDGED, Row, anchor, badge, is_of
+from experiments.report.markup import element, listing, text
+
+_SCALE = 0.55  # CSS pixels per pixel of a picture: a little larger than in print
+
+
+def figures(folder: Path, rows: Sequence[Row]) -> str:
+    """All pictures of a folder, the paper's first.
+
+    Args:
+        folder: PNGs, each with a text beside it: title, what the paper shows, caption, a line each.
+        rows: the claims; those of a figure are named below it.
+    """
+    pictures = sorted(folder.glob("*.png"), key=lambda path: (not path.stem.startswith("fig"), path.stem))
+    if not pictures:
+        return "<p>No figures yet: run <code>python -m experiments.figures</code>.</p>"
+    return "\n".join(_figure(picture, rows) for picture in pictures)
+
+
+def contents(folder: Path) -> str:
+    """Links to the figures."""
+    found = sorted(folder.glob("fig*.png"))
+    return " ".join(element("a", text(picture.stem), href=f"#{picture.stem}") for picture in found)
+
+
+def _figure(picture: Path, rows: Sequence[Row]) -> str:
+    title, paper_shows, caption = _words(picture.with_suffix(".txt"), picture.stem)
+    content = picture.read_bytes()
+    width, height = struct.unpack(">II", content[16:24])
+    image = element(
+        "img",
+        alt=title,
+        width=f"{_SCALE * width:.0f}",
+        height=f"{_SCALE * height:.0f}",
+        src=f"data:image/png;base64,{base64.b64encode(content).decode()}",
+    )
+    beside = "".join(
+        element("h4", head) + element("p", text(words))
+        for head, words in (("What the paper shows", paper_shows), ("What is drawn here", caption))
+        if words
+    )
+    judged = [row for row in rows if row["verdict"] in JUDGED and is_of(row, picture.stem)]
+    if judged:
+        beside += element("h4", "Claims") + listing(
+            f"{anchor(row['id'])} {badge(row['verdict'])} {text(row['metric'])}" for row in judged
+        )
+    return element(
+        "figure",
+        f"<h3>{text(title)}</h3>\n<div class='beside'>{image}\n{element('figcaption', beside)}</div>",
+        id=picture.stem,
+    )
+
+
+def _words(path: Path, name: str) -> tuple[str, str, str]:
+    lines = path.read_text(encoding="utf-8").split("\n", 2) if path.exists() else [name]
+    title, paper_shows, caption = (*lines, "", "")[:3]
+    return title, paper_shows, caption.strip()

@@ -1,0 +1,115 @@
+"""How long make's stages took: ``python -m experiments.stages target=paper stage=fig09 seconds=71``.
+
+Called at the end of a stage, it notes the time in results/stages.csv with the runs that were made meanwhile
+and the machine. A stage that finds its runs already there takes seconds and says nothing: what was noted on
+the same machine with more runs stays.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from experiments.arguments import parse, refuse
+from experiments.records import git_state, machine, read_manifest
+
+_DEFAULTS = {"target": "", "stage": "", "seconds": -1.0, "results": "results"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage as it was last measured.
+
+    Attributes:
+        target: of make, e.g. ``paper``.
+        stage: name; that of the figure or experiment where it makes one.
+        seconds: wall-clock.
+        runs: how many runs were finished in that time.
+        cores: of the machine.
+        cpu: how it calls itself.
+        revision: of the code.
+        ended: time in UTC, ISO 8601.
+    """
+
+    target: str
+    stage: str
+    seconds: float
+    runs: int
+    cores: int
+    cpu: str
+    revision: str
+    ended: str
+
+
+def read_stages(path: Path) -> list[Stage]:
+    """What was noted, in order; nothing where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Stage(
+                **row
+                | {"seconds": float(row["seconds"]), "runs": int(row["runs"]), "cores": int(row["cores"])}
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def note(stages: Sequence[Stage], new: Stage) -> list[Stage]:
+    """The stages with the new one in its place; of one machine the one with more runs stays."""
+    found = list(stages)
+    for place, old in enumerate(found):
+        if (old.target, old.stage) == (new.target, new.stage):
+            same_machine = (old.cpu, old.cores) == (new.cpu, new.cores)
+            if not (same_machine and old.runs > new.runs):
+                found[place] = new
+            return found
+    return [*found, new]
+
+
+def write_stages(path: Path, stages: Sequence[Stage]) -> None:
+    """Write all, or none: the file appears whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Stage)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(stage) for stage in stages)
+    partial.replace(path)
+
+
+def runs_since(runs: Path, start: datetime) -> int:
+    """How many finished runs ended after a time."""
+    manifests = (read_manifest(path.parent) or {} for path in runs.glob("*/*/manifest.json"))
+    return sum("end" in one and datetime.fromisoformat(one["end"]) >= start for one in manifests)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Note one stage; returns the exit code."""
+    options = parse(arguments, _DEFAULTS, __doc__ or "")
+    if not options["target"] or not options["stage"] or options["seconds"] < 0:
+        refuse("target, stage and seconds are needed, e.g. target=paper stage=fig09 seconds=71")
+    results, now, computer = Path(options["results"]), datetime.now(UTC), machine()
+    stage = Stage(
+        target=options["target"],
+        stage=options["stage"],
+        seconds=options["seconds"],
+        runs=runs_since(results / "runs", now - timedelta(seconds=options["seconds"] + 1)),
+        cores=computer["cores"],
+        cpu=computer["cpu"] or computer["processor"],
+        revision=str(git_state()["revision"])[:10],
+        ended=now.isoformat(timespec="seconds"),
+    )
+    path = results / "stages.csv"
+    write_stages(path, note(read_stages(path), stage))
+    print(f"{stage.target}, {stage.stage}: {stage.seconds:.0f} s, {stage.runs} runs")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
