@@ -53,8 +53,14 @@ def read_stages(path: Path) -> list[Stage]:
     with path.open(newline="", encoding="utf-8") as file:
         return [
             Stage(
-                **row
-                | {"seconds": float(row["seconds"]), "runs": int(row["runs"]), "cores": int(row["cores"])}
+                target=row["target"],
+                stage=row["stage"],
+                seconds=float(row["seconds"]),
+                runs=int(row["runs"]),
+                cores=int(row["cores"]),
+                cpu=row["cpu"],
+                revision=row["revision"],
+                ended=row["ended"],
             )
             for row in csv.DictReader(file)
         ]

@@ -102,7 +102,7 @@ def failed(folder: Path) -> list[tuple[str, str, str]]:
 
 
 def manifest(runs: Sequence[Run], failures: Sequence[tuple[str, str, str]] = ()) -> str:
-    """A row per experiment, the failed runs, and who made this page; a machine shared by all is named once."""
+    """A row per experiment, the failed runs, and who made this page; a machine is named once."""
     rows = ran(runs)
     machines = sorted({name for row in rows for name in row.machines})
     heads = ["experiment", "runs", "agents", "seeds", "slots", "revision", "wall time (min)"]
@@ -130,8 +130,18 @@ def manifest(runs: Sequence[Run], failures: Sequence[tuple[str, str, str]] = ())
 def timetable(path: Path) -> str:
     """What ``experiments.stages`` has noted of make's targets; empty where nothing is."""
     rows = [
-        [plain(one.target), plain(one.stage), plain(f"{one.seconds / 60:.1f}"), plain(one.runs)]
-        + [plain(one.revision), plain(f"{one.cores} cores, {one.cpu}"), plain(one.ended)]
+        [
+            plain(value)
+            for value in (
+                one.target,
+                one.stage,
+                f"{one.seconds / 60:.1f}",
+                one.runs,
+                one.revision,
+                f"{one.cores} cores, {one.cpu}",
+                one.ended,
+            )
+        ]
         for one in read_stages(path)
     ]
     if not rows:
