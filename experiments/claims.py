@@ -138,11 +138,13 @@ def _say(claim: Claim, compute: Compute, evidence: Evidence) -> _Said:
         return _say_measured(claim, outcome)
     seeds, too_few = str(outcome.seeds), _too_few(outcome.seeds)
     if isinstance(outcome, Refuted):
-        return _Said(NOT_YET if too_few else "not reproduced", too_few, seeds, note=outcome.reason)
+        why = "; ".join(filter(None, [too_few, outcome.reason]))
+        return _Said(NOT_YET if too_few else "not reproduced", why, seeds)
     numbers = (f">{_text(outcome.bound)}", _text(outcome.low), "inf")
     said = bound_verdict(claim.paper_value, claim.unit, outcome.bound, outcome.low)
-    why = too_few or ("" if said else f"missing: longer runs, which end at {outcome.bound:g} {claim.unit}")
-    return _Said(NOT_YET if why else str(said), why, seeds, numbers, note=outcome.note)
+    undecided = "" if said else f"missing: longer runs, which end at {outcome.bound:g} {claim.unit}"
+    why = "; ".join(filter(None, [too_few or undecided, outcome.note]))
+    return _Said(NOT_YET if too_few or said is None else said, why, seeds, numbers)
 
 
 def _say_measured(claim: Claim, outcome: Measured) -> _Said:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from agents.rrl import RRLAgent
@@ -45,7 +44,7 @@ def network_over_constant(
     if read_arrays(plains[0]) is None:
         return Missing("python -m experiments.truth experiment=fig04")
     key = {"estimator": [row_settings(plain, build_env(plain)) for plain in plains]}
-    cached = Path(plains[0]["table"]["folder"]) / f"estimator_{content_hash(key)}.csv"
+    cached = Path(plains[0]["table"]["folder"]) / f"estimator_{content_hash(key)}.npy"
     errors = _read(cached, seeds)
     if errors is None:
         errors = np.array([_errors(plain) for plain in plains])
@@ -100,14 +99,14 @@ def relative_error(estimated: Floats, truth: Floats) -> float:
 def _read(path: Path, seeds: int) -> Floats | None:
     """What an earlier call kept; None where it is missing or damaged."""
     try:
-        kept = pd.read_csv(path, float_precision="round_trip").to_numpy(dtype=np.float64)
-    except (OSError, ValueError):
+        kept: Floats = np.load(path)
+    except (OSError, ValueError, EOFError):
         return None
     return kept if kept.shape == (seeds, 2) and np.isfinite(kept).all() else None
 
 
 def _write(path: Path, errors: Floats) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    pd.DataFrame(errors, columns=["network", "constant"]).to_csv(partial, index=False)
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    np.save(partial, errors)
     partial.replace(path)

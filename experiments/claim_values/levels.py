@@ -74,7 +74,7 @@ def come_to_meet_for_good(condition: Condition, presets: Mapping[str, str]) -> C
 def _soon(found: Compared, times: Floats, name: str) -> str:
     middle = float(median(times))
     when = "never" if np.isinf(middle) else f"{found.slot_minutes * middle:.4g} min"
-    return f"{name} {np.isfinite(times).sum()} of {len(times)} seeds, median {when}"
+    return f"{name} {np.isfinite(times).sum()} of {len(times)} seeds (median {when})"
 
 
 def variation_ratio(one: Condition, other: Condition, agent: str, presets: Mapping[str, str]) -> Compute:

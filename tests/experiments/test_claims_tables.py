@@ -98,10 +98,10 @@ def test_the_error_of_the_network_is_kept(world, monkeypatch):
     overrides = [*SMALL, "agent.estimator_settings.steps=2"]
     first = delta.network_over_constant(Evidence([]), overrides, seeds=2, slots=10)
     assert first.estimate.seeds == 2
-    (kept,) = Path("results/tables").glob("estimator_*.csv")
+    (kept,) = Path("results/tables").glob("estimator_*.npy")
     monkeypatch.setattr(delta, "_errors", None)  # not asked again
     assert delta.network_over_constant(Evidence([]), overrides, seeds=2, slots=10) == first
     kept.write_text("damaged")
     with pytest.raises(TypeError):
         delta.network_over_constant(Evidence([]), overrides, seeds=2, slots=10)
-    assert isinstance(delta.network_over_constant(Evidence([]), [*SMALL, "table.load_rps=[9]"]), Missing)
+    assert isinstance(delta.network_over_constant(Evidence([]), [*SMALL, "table.load_rps=[9,10]"]), Missing)
