@@ -89,7 +89,8 @@ def test_every_picture_is_there(page):
     decoded = page.run(
         "Promise.all([...document.images].map(one => one.decode().then(() => one.naturalWidth)))"
     )
-    assert len(decoded) == 1 and decoded[0] > 0
+    assert len(decoded) == 1
+    assert decoded[0] > 0
 
 
 ORDER = "[...document.querySelectorAll('#claims-table tbody tr')].map(row => row.id)"
