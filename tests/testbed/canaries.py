@@ -79,12 +79,17 @@ def canaries(models: Path, intra_op: int) -> dict[str, object]:
             burn_out[0], {burn_in["steps"]: [steps], which: plan}, options=internals.run_options(pool)
         )
 
-    def most_at_once(plan: int, pool: int) -> int:
-        burn(plan, pool)
-        with ThreadPoolExecutor(6) as clients:
-            spans = np.concatenate(list(clients.map(lambda _: burn(plan, pool), range(18))))
-        changes = sorted([(end, -1) for _, end in spans] + [(start, 1) for start, _ in spans])
-        return int(np.max(np.cumsum([change for _, change in changes])))
+    def most_at_once(plan: int, pool: int, wanted: int) -> int:
+        """Over bursts until it is that many or more: on a busy machine one may never overlap in full."""
+        most = 0
+        for _ in range(10):
+            with ThreadPoolExecutor(6) as clients:
+                spans = np.concatenate(list(clients.map(lambda _: burn(plan, pool), range(18))))
+            changes = sorted([(end, -1) for _, end in spans] + [(start, 1) for start, _ in spans])
+            most = max(most, int(np.max(np.cumsum([change for _, change in changes]))))
+            if most >= wanted:
+                break
+        return most
 
     def busy_pools(pool: int) -> list[str]:
         before = {one.thread_id: one.cpu_s for one in threads()}
@@ -110,7 +115,7 @@ def canaries(models: Path, intra_op: int) -> dict[str, object]:
         "second_session": second_session(),
         "answer": session.run(dense_out[0], {dense_in["x"]: [[1, 0, 0, 0]], which: 1}).tolist(),
         "captured": sum(len(node.attr["Tcaptured"].list.type) for node in batches),
-        "at_once": [most_at_once(0, 1), most_at_once(1, 1), most_at_once(1, 0)],
+        "at_once": [most_at_once(0, 1, 1), most_at_once(1, 1, 3), most_at_once(1, 0, 1)],
         "pools": [busy_pools(0), busy_pools(1)],
         "records": len(
             list(internals.read_records(models / "speech/1/assets.extra/tf_serving_warmup_requests"))
