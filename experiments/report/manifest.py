@@ -102,7 +102,7 @@ def failed(folder: Path) -> list[tuple[str, str, str]]:
 
 
 def manifest(runs: Sequence[Run], failures: Sequence[tuple[str, str, str]] = ()) -> str:
-    """A row per experiment, the failed runs, and who made this page; a machine shared by all is named once."""
+    """A row per experiment, the failed runs, and who made this page; a machine shared by all stands once."""
     rows = ran(runs)
     machines = sorted({name for row in rows for name in row.machines})
     heads = ["experiment", "runs", "agents", "seeds", "slots", "revision", "wall time (min)"]
@@ -129,11 +129,11 @@ def manifest(runs: Sequence[Run], failures: Sequence[tuple[str, str, str]] = ())
 
 def timetable(path: Path) -> str:
     """What ``experiments.stages`` has noted of make's targets; empty where nothing is."""
-    rows = [
-        [plain(one.target), plain(one.stage), plain(f"{one.seconds / 60:.1f}"), plain(one.runs)]
-        + [plain(one.revision), plain(f"{one.cores} cores, {one.cpu}"), plain(one.ended)]
-        for one in read_stages(path)
-    ]
+    rows = []
+    for one in read_stages(path):
+        minutes, where = f"{one.seconds / 60:.1f}", f"{one.cores} cores, {one.cpu}"
+        words = (one.target, one.stage, minutes, one.runs, one.revision, where, one.ended)
+        rows.append([plain(word) for word in words])
     if not rows:
         return ""
     heads = ["make", "stage", "minutes", "runs made", "revision", "machine", "ended"]
