@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from experiments.arguments import parse, refuse
 from experiments.records import git_state, machine, read_manifest
@@ -51,6 +52,7 @@ def read_stages(path: Path) -> list[Stage]:
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
+<<<<<<< HEAD
         return [
             Stage(
                 target=row["target"],
@@ -64,6 +66,15 @@ def read_stages(path: Path) -> list[Stage]:
             )
             for row in csv.DictReader(file)
         ]
+=======
+        return [_stage(row) for row in csv.DictReader(file)]
+
+
+def _stage(row: dict[str, str]) -> Stage:
+    numbers = {"seconds": float(row["seconds"]), "runs": int(row["runs"]), "cores": int(row["cores"])}
+    known: dict[str, Any] = row | numbers
+    return Stage(**known)
+>>>>>>> report
 
 
 def note(stages: Sequence[Stage], new: Stage) -> list[Stage]:

@@ -8,7 +8,7 @@ from experiments.report.claims import Row, anchor, badge, counted, kind, place
 from experiments.report.markup import Cell, element, plain, table, text
 from experiments.report.sentences import clauses, conditions, estimate, parties, with_unit
 
-_OPTIONAL = {"here, IQM": "iqm_", "here, tuned settings": "tuned_"}  # columns that a table may lack
+_OPTIONAL = {"here, tuned": "tuned_", "here, IQM": "iqm_"}  # columns that a table may lack
 _SHORT = 120  # characters of a reason that are not worth folding
 
 
@@ -20,8 +20,8 @@ def claims_table(rows: Sequence[Row]) -> str:
         head: prefix for head, prefix in _OPTIONAL.items() if any(row.get(f"{prefix}value") for row in rows)
     }
     tuned = any(row.get("tuned_verdict") for row in rows)
-    heads = ["id", "verdict", *["tuned verdict"] * tuned, "claim", "of whom", "conditions", "where"]
-    heads += ["paper", *values, "seeds", "reason, remarks"]
+    heads = ["id", "verdict", *["tuned verdict"] * tuned, "claim", "of whom", "paper", *values]
+    heads += ["seeds", "conditions", "where", "reason, remarks"]
     body = [list(_cells(row, list(values.values()), tuned)) for row in rows]
     attributes = [{"id": row["id"], "data_verdict": kind(row["verdict"])} for row in rows]
     return _filter(rows) + table(heads, body, "All claims", attributes, id="claims-table")
@@ -34,13 +34,14 @@ def _cells(row: Row, prefixes: Sequence[str], tuned: bool) -> Iterator[Cell]:
         yield _verdict(row.get("tuned_verdict") or "")
     yield plain(row["metric"])
     yield plain(parties(row))
-    yield plain(conditions(row))
-    yield plain(row["figure_or_section"])
     yield Cell(text(with_unit(row["paper_value"], row["unit"])), sort=_number(row["paper_value"]))
     for prefix in prefixes:
         order = _number(row.get(f"{prefix}value") or "")
-        yield Cell(text(estimate(row, prefix)), sort=order, attributes={"class": "estimate"})
+        shown = text(estimate(row, prefix)).replace(" [", "<br>[")
+        yield Cell(shown, sort=order, attributes={"class": "estimate"})
     yield plain(row["seeds"])
+    yield plain(conditions(row))
+    yield plain(row["figure_or_section"])
     yield _reason(row["reason"])
 
 

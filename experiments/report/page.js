@@ -5,6 +5,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   [...table.tHead.rows[0].cells].forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
+    head.dataset.name = head.textContent; // for print
     button.append(...head.childNodes);
     button.addEventListener("click", () => sort(table, column));
     head.append(button);
