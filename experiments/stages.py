@@ -52,21 +52,6 @@ def read_stages(path: Path) -> list[Stage]:
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-<<<<<<< HEAD
-        return [
-            Stage(
-                target=row["target"],
-                stage=row["stage"],
-                seconds=float(row["seconds"]),
-                runs=int(row["runs"]),
-                cores=int(row["cores"]),
-                cpu=row["cpu"],
-                revision=row["revision"],
-                ended=row["ended"],
-            )
-            for row in csv.DictReader(file)
-        ]
-=======
         return [_stage(row) for row in csv.DictReader(file)]
 
 
@@ -74,7 +59,6 @@ def _stage(row: dict[str, str]) -> Stage:
     numbers = {"seconds": float(row["seconds"]), "runs": int(row["runs"]), "cores": int(row["cores"])}
     known: dict[str, Any] = row | numbers
     return Stage(**known)
->>>>>>> report
 
 
 def note(stages: Sequence[Stage], new: Stage) -> list[Stage]:

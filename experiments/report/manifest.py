@@ -102,11 +102,7 @@ def failed(folder: Path) -> list[tuple[str, str, str]]:
 
 
 def manifest(runs: Sequence[Run], failures: Sequence[tuple[str, str, str]] = ()) -> str:
-<<<<<<< HEAD
-    """A row per experiment, the failed runs, and who made this page; a machine is named once."""
-=======
     """A row per experiment, the failed runs, and who made this page; a machine shared by all stands once."""
->>>>>>> report
     rows = ran(runs)
     machines = sorted({name for row in rows for name in row.machines})
     heads = ["experiment", "runs", "agents", "seeds", "slots", "revision", "wall time (min)"]
@@ -133,29 +129,11 @@ def manifest(runs: Sequence[Run], failures: Sequence[tuple[str, str, str]] = ())
 
 def timetable(path: Path) -> str:
     """What ``experiments.stages`` has noted of make's targets; empty where nothing is."""
-<<<<<<< HEAD
-    rows = [
-        [
-            plain(value)
-            for value in (
-                one.target,
-                one.stage,
-                f"{one.seconds / 60:.1f}",
-                one.runs,
-                one.revision,
-                f"{one.cores} cores, {one.cpu}",
-                one.ended,
-            )
-        ]
-        for one in read_stages(path)
-    ]
-=======
     rows = []
     for one in read_stages(path):
         minutes, where = f"{one.seconds / 60:.1f}", f"{one.cores} cores, {one.cpu}"
         words = (one.target, one.stage, minutes, one.runs, one.revision, where, one.ended)
         rows.append([plain(word) for word in words])
->>>>>>> report
     if not rows:
         return ""
     heads = ["make", "stage", "minutes", "runs made", "revision", "machine", "ended"]
