@@ -3,7 +3,7 @@ SHELL := bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce agents studies testbed test lint format lock clean
+.PHONY: help setup paper reproduce agents studies testbed test lint format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,59 +25,137 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $(STAMP)
 
-# The experiments that `make reproduce` runs; seeds are few so that it ends in minutes.
-SEEDS := range(0,3)
-SWEEP := hydra/launcher=joblib hydra.launcher.verbose=10 progress=false
-FIG11_AGENTS := rrl,rrl_paper,q_learning,random,static,static_best,sequential,tf_default,oracle
-QUICK_AGENTS := $(FIG11_AGENTS),rrl_plus,rrl_plus_paper
-define FIG10
-$(RUN) experiments.run --multirun experiment=fig10 agent=rrl_paper,rrl agent.radius=0,1,2,3,5 'seed=$(SEEDS)' $(SWEEP)
-$(RUN) experiments.run --multirun experiment=fig10 agent=rrl_plus_paper,rrl_plus agent.credit=same_slot,next_slot \
-	'seed=$(SEEDS)' $(SWEEP)
-endef
+SWEEP := $(RUN) experiments.run --multirun hydra/launcher=joblib hydra.launcher.verbose=10 progress=false
 
-# Every preset there is, but the user's own and two that take minutes a run; AGENTS=deeprm_pretrained adds that.
+PUBLISHED := q_learning,rrl_paper,rrl_plus_paper,deeprm,capes_published
+TUNED := q_learning_tuned,rrl_tuned,rrl_plus_tuned,deeprm_tuned,capes_tuned
+BASELINES := random,static,tf_default,sequential
+KNOWING := static_best,oracle
+CORE := $(PUBLISHED),$(TUNED),$(BASELINES),$(KNOWING)
+
+# Every other preset, but the user's own and two that take minutes a run.
 SLOW := custom rrl_code deeprm_pretrained
 COMMA := ,
 SPACE := $(subst ,, )
-AGENTS := $(subst $(SPACE),$(COMMA),$(filter-out $(SLOW),$(notdir $(basename $(wildcard conf/agent/*.yaml)))))
+PRESETS := $(filter-out $(SLOW),$(notdir $(basename $(wildcard conf/agent/*.yaml))))
+EXTRA := $(subst $(SPACE),$(COMMA),$(filter-out $(subst $(COMMA),$(SPACE),$(CORE)),$(PRESETS)))
 
-reproduce: setup ## run the experiments, then write figures, claims and results/report.html
-	@unset PYTHONDONTWRITEBYTECODE
-	started=$$SECONDS
-	echo "1/5 exhaustive tables for Fig. 2 to 5 (about 1 minute on 2 cores)"
-	for figure in fig02 fig03 fig04 fig05 fig05_code; do $(RUN) experiments.truth experiment=$$figure; done
-	echo "2/5 runs for Fig. 9 (about 2 minutes)"
-	$(RUN) experiments.run --multirun experiment=fig09 agent.gamma=0,0.9 agent.radius=0,1,2,3,4,5,6 \
-		'seed=$(SEEDS)' $(SWEEP)
-	$(RUN) experiments.run --multirun experiment=fig09 agent=q_learning agent.gamma=0 'seed=$(SEEDS)' $(SWEEP)
-	echo "3/5 runs for Fig. 10 (about a minute)"
+# The stages of the core. Tables come first: they use all cores, a run that waits for one does not.
+define TABLES
+for figure in fig02 fig03 fig04 fig05 fig05_code fig12 fig13; do $(RUN) experiments.truth experiment=$$figure; done
+for model in deepspeech2 inception_resnet_v2; do $(RUN) experiments.truth experiment=fig15 model=$$model; done
+$(RUN) experiments.truth experiment=fig15 system=sim_gpu
+endef
+
+define FIG09
+$(SWEEP) experiment=fig09 agent.gamma=0,0.9 agent.radius=0,1,2,3,4,5,6 'seed=$(SEEDS)'
+$(SWEEP) experiment=fig09 agent=q_learning agent.gamma=0 'seed=$(SEEDS)'
+endef
+
+define FIG10
+$(SWEEP) experiment=fig10 agent=rrl_paper,rrl agent.radius=0,1,2,3,5 'seed=$(SEEDS)'
+$(SWEEP) experiment=fig10 agent=rrl_plus_paper,rrl_plus agent.credit=same_slot,next_slot 'seed=$(SEEDS)'
+endef
+
+define FIG11_TO_13
+for figure in fig11 fig12 fig13; do
+	$(SWEEP) experiment=$$figure agent=$(CORE) workload=wiki,dynamic 'seed=$(SEEDS)'
+done
+endef
+
+define FIG14
+$(SWEEP) experiment=fig14 agent=$(PUBLISHED),$(TUNED),$(BASELINES) model=inception_v3,deepspeech2 'seed=$(SEEDS)'
+$(SWEEP) experiment=fig14 agent=$(PUBLISHED),$(TUNED),$(BASELINES) system=sim_gpu 'seed=$(SEEDS)'
+endef
+
+# Its three tables take as long as its runs.
+define FIG14_ORACLE
+for model in inception_v3 deepspeech2; do $(RUN) experiments.truth experiment=fig14 model=$$model; done
+$(RUN) experiments.truth experiment=fig14 system=sim_gpu
+$(SWEEP) experiment=fig14 agent=$(KNOWING) truth=true model=inception_v3,deepspeech2 'seed=$(SEEDS)'
+$(SWEEP) experiment=fig14 agent=$(KNOWING) truth=true system=sim_gpu 'seed=$(SEEDS)'
+endef
+
+define FIG15
+$(SWEEP) experiment=fig15 agent=$(CORE) model=deepspeech2,inception_resnet_v2 'seed=$(SEEDS)'
+$(SWEEP) experiment=fig15 agent=$(CORE) system=sim_gpu 'seed=$(SEEDS)'
+endef
+
+define PAGES
+$(RUN) experiments.figures
+$(RUN) experiments.compare
+$(RUN) experiments.claims
+$(RUN) experiments.report
+endef
+
+# took NAME: remember how long the stage that ends here took; said at the end.
+define CLOCK
+unset PYTHONDONTWRITEBYTECODE
+stages=""; began=$$SECONDS
+took() { stages+="$$1: $$((SECONDS - began)) s"$$'\n'; began=$$SECONDS; echo "== $$1: done"; }
+endef
+
+define SUM_UP
+echo "figures: results/figures   claims: results/claims.csv   report: results/report.html"
+printf "%s" "$$stages"
+echo "make $@ took $$SECONDS s, set-up aside, with seeds $(SEEDS)"
+endef
+
+paper: SEEDS := range(0,10)
+paper: setup ## every figure and claim of the paper with ten seeds (half an hour on 2 cores)
+	@$(CLOCK)
+	$(TABLES)
+	took "exhaustive tables"
+	$(FIG09)
+	took "Fig. 9"
 	$(FIG10)
-	echo "4/5 runs for the table of agents, the quick ones (about a minute)"
-	$(RUN) experiments.run --multirun experiment=agents agent=$(QUICK_AGENTS) workload=wiki,dynamic \
-		'seed=$(SEEDS)' $(SWEEP)
-	echo "5/5 runs for Fig. 11 (about half a minute)"
-	$(RUN) experiments.run --multirun experiment=fig11 agent=$(FIG11_AGENTS) 'seed=$(SEEDS)' $(SWEEP)
-	$(RUN) experiments.figures
-	$(RUN) experiments.compare
-	$(RUN) experiments.claims
-	$(RUN) experiments.report
-	echo "figures: results/figures   claims: results/claims.csv   report: results/report.html"
-	echo "make reproduce took $$((SECONDS - started)) s, set-up aside, with seeds $(SEEDS); verdicts need ten: SEEDS='range(0,10)'"
+	took "Fig. 10"
+	$(FIG11_TO_13)
+	took "Fig. 11 to 13"
+	$(FIG14)
+	$(FIG14_ORACLE)
+	took "Fig. 14"
+	$(FIG15)
+	took "Fig. 15"
+	$(PAGES)
+	took "figures, tables, claims and report"
+	$(SUM_UP)
+
+reproduce: SEEDS := range(0,2)
+reproduce: setup ## the same with two seeds and no oracle in Fig. 14 (under 10 minutes on 2 cores)
+	@$(CLOCK)
+	$(TABLES)
+	took "exhaustive tables"
+	$(FIG09)
+	took "Fig. 9"
+	$(FIG10)
+	took "Fig. 10"
+	$(FIG11_TO_13)
+	took "Fig. 11 to 13"
+	$(FIG14)
+	took "Fig. 14, without oracle"
+	$(FIG15)
+	took "Fig. 15"
+	$(PAGES)
+	took "figures, tables, claims and report"
+	$(SUM_UP)
+	echo "verdicts need ten seeds, and so does the oracle of Fig. 14: make paper, which keeps these runs"
 
 agents: SEEDS := range(0,10)
-agents: setup ## the table of all agents, the drain rule and learning beside serving, ten seeds (half an hour on 2 cores)
-	@unset PYTHONDONTWRITEBYTECODE
-	$(RUN) experiments.run --multirun experiment=agents agent=$(AGENTS) workload=wiki,dynamic 'seed=$(SEEDS)' $(SWEEP)
-	$(RUN) experiments.run --multirun experiment=drain agent=rrl,rrl_plus,q_learning drain_rule=false,true \
-		'seed=$(SEEDS)' $(SWEEP)
-	$(RUN) experiments.run --multirun experiment=learning agent=rrl,rrl_plus learning=inline,background \
-		workload=wiki,dynamic 'seed=$(SEEDS)' $(SWEEP)
+agents: setup ## after make paper: the other presets, the drain rule and learning beside serving
+	@$(CLOCK)
+	$(SWEEP) experiment=fig11 agent=$(EXTRA) workload=wiki,dynamic 'seed=$(SEEDS)'
+	took "further presets under Fig. 11's conditions"
+	$(SWEEP) experiment=drain agent=rrl,rrl_plus,q_learning drain_rule=false,true 'seed=$(SEEDS)'
+	took "the drain rule"
+	$(SWEEP) experiment=learning agent=rrl,rrl_plus learning=inline,background workload=wiki,dynamic 'seed=$(SEEDS)'
+	took "learning beside serving"
 	$(RUN) experiments.compare
 	$(RUN) experiments.compare experiment=drain by=drain_rule reference=false
 	$(RUN) experiments.compare experiment=learning by=learning reference=inline
+	printf "%s" "$$stages"
 
-studies: setup ## Theorem 1, its Delta, and FTRL against Adam (about 4 minutes; after make reproduce)
+studies: setup ## Theorem 1, its Delta, and FTRL against Adam (about 4 minutes; after make reproduce or paper)
 	@unset PYTHONDONTWRITEBYTECODE
 	$(RUN) experiments.studies.theorem1
 	$(RUN) experiments.studies.delta

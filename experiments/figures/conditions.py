@@ -81,7 +81,7 @@ def compared(
 
     Raises:
         NotYetComputedError: if a condition has no run of the paper's agents; names the command.
-        UsageError: if a preset has runs of several settings, or agents of a panel differ in more than the agent.
+        UsageError: if a preset has runs of several settings, or the agents of a panel met different ones.
     """
     found = [run for run in finished_runs(runs) if run.config["agent"].get("preset") in presets]
     return [_one(runs, experiment, condition, found) for condition in conditions]
@@ -107,8 +107,8 @@ def _one(folder: Path, experiment: str, condition: Condition, runs: Sequence[Run
         for name, value in ordered.settings.items():
             if arm.settings[name] != value:
                 raise UsageError(
-                    f"runs={folder} has {name}={arm.settings[name]} for {preset} and {value} for others under "
-                    f"{condition.title}, expected the same for all agents"
+                    f"runs={folder} has {name}={arm.settings[name]} for {preset} and {value} for "
+                    f"others under {condition.title}, expected the same for all agents"
                 )
     return ordered
 

@@ -18,7 +18,7 @@ def draw(runs: Path) -> Drawing:
         title="Fig. 11: latency of Inception V3 on the CPU while the agents learn",
         paper_shows=(
             "The paper shows, under WiKi, RRL Plus near the optimum after about 150 minutes, DeepRM after "
-            "about 1400 with some variance, and CAPES not within 2000; averaged over time RRL Plus has 70.1 % "
-            "less latency than CAPES and 75.2 % less than DeepRM, under Dynamic 71.0 % and 59.9 %."
+            "about 1400 with some variance, and CAPES not within 2000; over time RRL Plus has 70.1 % less "
+            "latency than CAPES on average and 75.2 % less than DeepRM, under Dynamic 71.0 % and 59.9 %."
         ),
     )

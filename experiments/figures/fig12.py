@@ -18,8 +18,8 @@ def draw(runs: Path) -> Drawing:
         title="Fig. 12: latency of Deep Speech 2 on the CPU while the agents learn",
         paper_shows=(
             "The paper shows RRL Plus steady and low although requests differ in length, DeepRM slower to "
-            "learn and CAPES varying much; averaged over time RRL Plus has 88.9 % less latency than CAPES and "
-            "80.7 % less than DeepRM under WiKi, 86.0 % and 63.3 % under Dynamic. (Its caption names "
+            "learn and CAPES varying much; on average RRL Plus has 88.9 % less latency than CAPES and 80.7 % "
+            "less than DeepRM under WiKi, 86.0 % and 63.3 % under Dynamic. (Its caption names "
             "Inception, its text DeepSpeech.)"
         ),
     )

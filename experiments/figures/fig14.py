@@ -40,12 +40,13 @@ def draw(runs: Path) -> Drawing:
         name="fig14",
         title="Fig. 14: latency under a strict objective, ten servers, Dynamic",
         paper_shows=(
-            "The paper shows RRL Plus with the shortest tails on its CPU and its GPU cluster, and up to 89.3 % "
-            "fewer requests over the objective than CAPES, 91.6 % fewer than DeepRM; it names no workload."
+            "The paper shows RRL Plus with the shortest tails on its CPU and its GPU cluster, and up to "
+            "89.3 % fewer requests over the objective than CAPES, 91.6 % fewer than DeepRM, under a workload "
+            "that it does not name."
         ),
         caption=(
-            f"Share of all requests of {shared['slots']} slots, learning included, that took longer than x; lost "
-            f"ones took longer than any x, both axes logarithmic. {shared['servers']} servers, "
+            f"Share of all requests of {shared['slots']} slots, learning included, that took longer than x; "
+            f"lost ones took longer than any x. {shared['servers']} servers, "
             f"{seeds_said(panels)}: mean over seeds, bands: 95 % bootstrap intervals over seeds. Solid: as "
             "published; dashed: as tuned by us; vertical: the objective for the 95th percentile. Over the "
             f"objective: {'; '.join(map(_said, panels))}. Profiles "

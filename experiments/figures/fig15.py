@@ -44,16 +44,18 @@ def draw(runs: Path) -> Drawing:
         name="fig15",
         title="Fig. 15: least use of the processor within a loose objective, Dynamic",
         paper_shows=(
-            "The paper shows RRL Plus always within the objective for DeepSpeech, DeepRM only after about 500 "
-            "minutes and CAPES not when the load rises, at 32.0 % and 35.0 % less CPU than CAPES and DeepRM; for "
-            "ResNet all three within it soon, RRL Plus with 61.8 % and 68.9 % less CPU; for Inception on the "
-            "GPU RRL Plus with 43.7 % less GPU than DeepRM and as much as CAPES, at 38.8 % less latency than it."
+            "The paper shows RRL Plus always within the objective for DeepSpeech, DeepRM only after about "
+            "500 minutes and CAPES not when the load rises, at 32.0 % and 35.0 % less CPU than CAPES and "
+            "DeepRM; for ResNet all three within it soon, RRL Plus with 61.8 % and 68.9 % less CPU; for "
+            "Inception on the GPU RRL Plus with 43.7 % less GPU than DeepRM and as much as CAPES, at 38.8 % "
+            "less latency than CAPES."
         ),
         caption=(
-            f"{shared['slots']} slots of {shared['slot_s']:g} s, {seeds_said(panels)}. 95th percentile of the "
-            "requests completed in a slot (log scale; gaps where none are) and busy share of the processor, "
-            f"busy-waiting included: {over_time.BAND}. Solid: as published; dashed: as tuned by us; "
-            f"horizontal: the objective for the 95th percentile. Mean use: {'; '.join(map(_said, panels))}. "
+            f"{shared['slots']} slots of {shared['slot_s']:g} s, {seeds_said(panels)}. 95th percentile of "
+            "the requests completed in a slot (log scale; gaps where none are) and busy share of the "
+            f"processor, busy-waiting included: {over_time.BAND}. Solid: as published; dashed: as tuned by "
+            f"us; horizontal: the objective for the 95th percentile. Mean use: "
+            f"{'; '.join(map(_said, panels))}. "
             "Use on the CPU depends on how much idle threads wait busily, which the profile assumes."
         ),
         figure=figure,

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from experiments.figures.over_time import WINDOW
 from experiments.figures.style import (
     WIDE_INCHES,
     Drawing,
@@ -20,7 +21,6 @@ from experiments.figures.style import (
     label,
     rolling,
 )
-from experiments.figures.over_time import WINDOW
 from experiments.results import finished_runs, slots_of
 from serving.errors import UsageError
 

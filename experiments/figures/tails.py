@@ -20,7 +20,7 @@ LEAST_SHARE = 1e-4  # of the requests; below it a curve is not drawn
 
 
 def shares_above(run: Run) -> NDArray[np.float64]:
-    """Share of a run's requests that took longer than each of ``EDGES_S``; a lost one took longer than all."""
+    """Share of a run's requests that took longer than each of ``EDGES_S``; lost ones did."""
     per_bin = run.table("histogram").groupby("bin")["count"].sum()
     counts = np.zeros(BIN_COUNT, dtype=np.int64)
     counts[per_bin.index.to_numpy()] = per_bin

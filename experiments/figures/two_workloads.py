@@ -47,8 +47,8 @@ def draw(runs: Path, *, name: str, model: str, system: str, title: str, paper_sh
         caption=(
             f"{shared['slots']} slots of {shared['slot_s']:g} s, {seeds_said(panels)}. (a, c) requests per "
             f"second in each slot. (b, d) cost per slot, which is the mean latency with every lost request "
-            f"counted as {shared['objective']['penalty_s']:g} s, log scale: {over_time.BAND}. Solid: the agents as "
-            "published; dashed: as tuned by us. Mean cost over the whole run, learning included: "
+            f"counted as {shared['objective']['penalty_s']:g} s, log scale: {over_time.BAND}. Solid: the "
+            "agents as published; dashed: as tuned by us. Mean cost over the whole run, learning included: "
             f"{_means(panels)}. Profile {shared['hardware']['name']}."
         ),
         figure=figure,
@@ -75,10 +75,8 @@ def _draw(panels: list[Compared]) -> tuple[Figure, pd.DataFrame]:
     axes[0, 0].legend(ncols=2, loc="lower right")
     for axis in axes[1:, 0]:
         axis.set_ylabel("cost per slot (s)")
-    handles = {
-        text: handle for axis in axes[1:, 0] for handle, text in zip(*axis.get_legend_handles_labels())
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    lines = {one.get_label(): one for axis in axes[1:, 0] for one in axis.get_lines()}
+    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=4)
     return figure, pd.concat(parts, ignore_index=True)
 
 
