@@ -58,7 +58,7 @@ def draw(runs: Path) -> Drawing:
 
 
 def _said(panel: Compared) -> str:
-    shares = ", ".join(f"{label(preset)} {_over(arm):.2g} %" for preset, arm in panel.by_preset.items())
+    shares = ", ".join(f"{label(preset)} {_over(arm):.3g} %" for preset, arm in panel.by_preset.items())
     return f"{panel.condition.title} ({1000 * panel.settings['objective']['slo_s']:.0f} ms): {shares}"
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from experiments.figures import over_time
 from experiments.figures.conditions import Compared, Condition, compared, seeds_said
-from experiments.figures.style import SLO_LINE, WIDE_INCHES, Drawing, label
+from experiments.figures.style import SLO_LINE, WIDE_INCHES, Drawing, label, log_ticks
 
 CONDITIONS = (
     Condition("Deep Speech 2, CPU", "dynamic", "deepspeech2", "sim_cpu"),
@@ -29,7 +29,9 @@ def draw(runs: Path) -> Drawing:
             drawn = over_time.agents(axis, panel.by_preset, column)
             parts.append(drawn.assign(model=panel.condition.model, system=panel.condition.system))
         row[1].axhline(panel.settings["objective"]["slo_s"], label="objective", **SLO_LINE)
+        row[0].set_ylim(bottom=0)
         row[1].set_yscale("log")
+        log_ticks(row[1].yaxis)
         row[2].set_ylim(0, 1)
         names = (f"arrivals (1/s), seed {seed}", "p95 latency (s)", f"{utilisation(panel)[:3].upper()} use")
         for axis, letter, name in zip(row, letters, names, strict=True):
@@ -70,7 +72,7 @@ def utilisation(panel: Compared) -> str:
 
 def _said(panel: Compared) -> str:
     shares = ", ".join(
-        f"{label(preset)} {over_time.average(arm, utilisation(panel)):.0%}"
+        f"{label(preset)} {100 * over_time.average(arm, utilisation(panel)):.0f} %"
         for preset, arm in panel.by_preset.items()
     )
     return f"{panel.condition.title} ({panel.settings['objective']['slo_s']:g} s): {shares}"

@@ -56,7 +56,6 @@ def arrivals(axes: Axes, arm: Arm) -> int:
     slots = run.table("slots")
     axes.plot(slots["minute"], slots["load_rps"], color="#bbbbbb", linewidth=0.7, label="measured")
     axes.plot(slots["minute"], slots["true_load_rps"], color="#333333", label="true mean rate")
-    axes.set_ylim(bottom=0)
     return seed
 
 

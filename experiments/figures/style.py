@@ -13,7 +13,9 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 COLUMN_INCHES = 3.3  # single column of the paper
@@ -128,6 +130,15 @@ def _published(preset: str) -> str:
     agent = preset.removesuffix(_TUNED)
     known = (name for form in _PUBLISHED if (name := form.format(agent)) in COLOURS)
     return next(known, agent)
+
+
+def log_ticks(axis: Axis) -> None:
+    """Plain numbers on a logarithmic axis: powers of ten, with 2 and 5 between where there is room."""
+    low, high = axis.get_view_interval()
+    between = (1.0, 2.0, 5.0) if high < 40 * low else (1.0,)
+    axis.set_major_locator(LogLocator(subs=between))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def rolling(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:

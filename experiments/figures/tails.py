@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from experiments.arms import Arm
-from experiments.figures.style import SLO_LINE, colour, dashes, label
+from experiments.figures.style import SLO_LINE, colour, dashes, label, log_ticks
 from experiments.results import Run
 from experiments.statistics import bootstrap, mean
 from serving.histogram import BIN_COUNT, EDGES_S
@@ -19,23 +19,26 @@ EVERY = 5  # bin edges from one point to the next: 10 % of x
 LEAST_SHARE = 1e-4  # of the requests; below it a curve is not drawn
 
 
-def shares_above(run: Run) -> NDArray[np.float64]:
-    """Share of a run's requests that took longer than each of ``EDGES_S``; lost ones did."""
+def counts_and_lost(run: Run) -> tuple[NDArray[np.int64], int]:
+    """A run's latency histogram, shape (BIN_COUNT,), and its number of lost requests."""
     per_bin = run.table("histogram").groupby("bin")["count"].sum()
     counts = np.zeros(BIN_COUNT, dtype=np.int64)
     counts[per_bin.index.to_numpy()] = per_bin
-    slots = run.table("slots")
-    lost = int(slots[["rejections", "timeouts", "errors"]].sum().sum())
-    below = np.cumsum(counts)[:-1]
-    above: NDArray[np.float64] = 1 - below / (counts.sum() + lost)
-    return above
+    lost = run.table("slots")[["rejections", "timeouts", "errors"]].sum().sum()
+    return counts, int(lost)
 
 
 def ccdf(arm: Arm) -> pd.DataFrame:
-    """``latency_s``, ``value``, ``low``, ``high``, ``seeds``: mean over seeds with its 95 % interval."""
-    shares = np.array([shares_above(run) for run in arm.runs.values()])
-    seen = np.flatnonzero((shares.mean(axis=0) < 1) & (shares.mean(axis=0) > 0))
-    at = range(max(0, seen.min() - 1), min(seen.max() + 2, len(EDGES_S)), EVERY) if len(seen) else range(0)
+    """Share of requests that took longer than ``latency_s``; lost ones took longer than any.
+
+    Returns:
+        ``latency_s``, ``value``, ``low``, ``high``, ``seeds``: mean over seeds with its 95 % interval, from
+        the least to the largest latency of a completed request.
+    """
+    runs = [counts_and_lost(run) for run in arm.runs.values()]
+    shares = np.array([1 - np.cumsum(counts)[:-1] / (counts.sum() + lost) for counts, lost in runs])
+    seen = np.flatnonzero(sum(counts for counts, _ in runs)[1:-1])
+    at = range(seen.min(), seen.max() + 2, EVERY) if len(seen) else range(0)
     points = [bootstrap([shares[:, [edge]]], lambda runs: mean(runs[..., 0]), resamples=1000) for edge in at]
     return pd.DataFrame({
         "latency_s": EDGES_S[list(at)],
@@ -62,4 +65,5 @@ def agents(axes: Axes, by_preset: Mapping[str, Arm], slo_s: float) -> pd.DataFra
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_ylim(LEAST_SHARE, 1)
+    log_ticks(axes.xaxis)
     return pd.concat(parts, ignore_index=True)

@@ -18,7 +18,7 @@ from experiments.figures.conditions import (
     compared,
     seeds_said,
 )
-from experiments.figures.style import WIDE_INCHES, Drawing, label
+from experiments.figures.style import WIDE_INCHES, Drawing, in_order, label, log_ticks
 
 _WORKLOADS = {"WiKi": "wiki", "Dynamic": "dynamic"}
 _ROWS = {"published": (*PUBLISHED, *REFERENCES), "tuned": (*TUNED, *REFERENCES)}
@@ -71,12 +71,15 @@ def _draw(panels: list[Compared]) -> tuple[Figure, pd.DataFrame]:
             axis.set_title(f"({letters[1]}) {settings} settings", loc="left")
             parts.append(drawn.assign(workload=panel.condition.workload, settings=settings))
         column[-1].set_xlabel("time (min)")
+    axes[0, 0].set_ylim(bottom=0)
     axes[0, 0].set_ylabel("arrivals (1/s)")
     axes[0, 0].legend(ncols=2, loc="lower right")
     for axis in axes[1:, 0]:
         axis.set_ylabel("cost per slot (s)")
+        log_ticks(axis.yaxis)
     lines = {one.get_label(): one for axis in axes[1:, 0] for one in axis.get_lines()}
-    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=4)
+    named = in_order({preset for panel in panels for preset in panel.by_preset})
+    figure.legend(handles=[lines[label(preset)] for preset in named], loc="outside lower center", ncols=4)
     return figure, pd.concat(parts, ignore_index=True)
 
 

@@ -5,7 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 
+from experiments.build import build_env, row_settings
 from experiments.records import content_hash
+from experiments.run import execute
+from experiments.settings import compose_settings
 from serving.histogram import count_latencies
 
 SMALL = ["system.grid_minimum=0", "system.grid_maximum=2", "table.load_rps=[8,14,20]", "progress=false"]
@@ -24,7 +27,15 @@ def ideal_machine(sequential_s):
     }
 
 
-def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experiment="agents", **config):
+def run_here(output_dir, *overrides):
+    """Play a run in this process; returns nothing."""
+    plain = compose_settings([*overrides, f"output_dir={output_dir}", "progress=false"])
+    env = build_env(plain)
+    run_id = content_hash(row_settings(plain, env))
+    execute(plain, env, run_id, output_dir / plain["experiment_name"] / run_id)
+
+
+def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experiment="fig11", **config):
     """A finished run made up for a comparison.
 
     ``cost`` and ``gap`` are one number or one per slot, ``config`` is merged into the settings.
