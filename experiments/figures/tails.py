@@ -37,7 +37,7 @@ def ccdf(arm: Arm) -> pd.DataFrame:
     """
     runs = [counts_and_lost(run) for run in arm.runs.values()]
     shares = np.array([1 - np.cumsum(counts)[:-1] / (counts.sum() + lost) for counts, lost in runs])
-    seen = np.flatnonzero(sum(counts for counts, _ in runs)[1:-1])
+    seen = np.flatnonzero(np.sum([counts for counts, _ in runs], axis=0)[1:-1])
     at = range(seen.min(), seen.max() + 2, EVERY) if len(seen) else range(0)
     points = [bootstrap([shares[:, [edge]]], lambda runs: mean(runs[..., 0]), resamples=1000) for edge in at]
     return pd.DataFrame({

@@ -28,7 +28,7 @@ def ideal_machine(sequential_s):
 
 
 def run_here(output_dir, *overrides):
-    """Play a run in this process; returns nothing."""
+    """Play a run in this process."""
     plain = compose_settings([*overrides, f"output_dir={output_dir}", "progress=false"])
     env = build_env(plain)
     run_id = content_hash(row_settings(plain, env))
@@ -47,13 +47,15 @@ def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experime
         "table": {"load_rps": [1, 2], "relative_error": 0.01, "most_batches": 60, "workers": -1},
         "agent": agent, "output_dir": str(folder),
     } | config  # fmt: skip
+    workload = settings.get("workload", "wiki")
     run = folder / experiment / content_hash(settings)
     run.mkdir(parents=True)
     count = settings["slots"]
     slots = {
         "slot": np.arange(count), "minute": 2.0 * np.arange(count), "seed": seed, "cost": cost, "gap": gap,
         "mean_latency_s": cost, "flags": "", "preset": agent["preset"], "settings": agent["settings"],
-        "workload": settings.get("workload", "wiki"), "system": "sim_cpu", "hardware": "paper_cpu",
+        "workload": workload if isinstance(workload, str) else workload["name"],
+        "system": "sim_cpu", "hardware": "paper_cpu",
         "boundary": "bounded", "model": "inception_v3", "objective": "mean_latency",
     }  # fmt: skip
     pd.DataFrame(slots).to_parquet(run / "slots.parquet")
