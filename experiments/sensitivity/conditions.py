@@ -7,8 +7,10 @@ from dataclasses import dataclass
 PUBLISHED = ("rrl_plus_paper", "capes_published", "deeprm")
 TUNED = ("rrl_plus_tuned", "capes_tuned", "deeprm_tuned")
 FIXED = "rrl_paper"
-RRL = ("rrl_plus_paper", FIXED)
-"""Whose free parameters are varied. Those of tuned agents are not open: tuning has chosen them."""
+RRL = (PUBLISHED[0], FIXED)
+"""Whose own settings are varied. Those of tuned agents are not open: tuning has chosen them."""
+
+_RRL_ALL = (*RRL, TUNED[0])
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ _HARDWARE = tuple(
     if number != 9
 )
 _SHARED = tuple(
-    Condition("interference", f"shared pool {name}", (f"hardware={profile}",))
+    Condition("interference", f"shared, {name}", (f"hardware={profile}",))
     for name, profile in [
-        ("(central)", "paper_cpu_shared_pool"),
+        ("central", "paper_cpu_shared_pool"),
         *((f"{number:02d}", f"admissible/{{model}}_shared_pool_{number:02d}") for number in (1, 2)),
     ]
 )
@@ -66,20 +68,20 @@ CONDITIONS: tuple[Condition, ...] = (
     *_HARDWARE,
     *_SHARED,
     *_vary(
-        "queue at slot's end",
+        "queue",
         "system.boundary",
-        {"carried, endless": "carry", "dropped": "drop", "episodic": "episodic"},
+        {"without a limit": "carry", "dropped after a slot": "drop", "empty at first": "episodic"},
     ),
     *_vary("slot length", "slot_s", {"14 s": 14, "60 s": 60, "300 s": 300}),
     *_vary("lost request", "objective.penalty_s", {"counts 1 s": 1, "counts 20 s": 20}),
     *_vary("servers", "servers", {"10": 10}),
     *_vary("load seen", "load_seen", {"of this slot": "current"}),
-    *_vary("load bins", "load_bins", {"1": 1, "5": 5, "20": 20}),
+    *_vary("load bins", "load_bins", {"1": 1, "5": 5, "20": 20}, _RRL_ALL),
     *_vary(
         "first configuration",
         "++agent.start",
         {"(0, 0, 0)": "[0,0,0]", "(5, 5, 5)": "[5,5,5]"},
-        (*PUBLISHED, *TUNED, FIXED),
+        _RRL_ALL,
     ),
     *_vary("busy-waiting", "hardware.models.{model}.spinning", {"none": 0.0, "half": 0.5, "all": 1.0}),
     *_vary("distance of 0", "agent.zero_distance", {"effective": "effective"}, RRL),
@@ -94,7 +96,7 @@ CONDITIONS: tuple[Condition, ...] = (
         Condition(
             "estimator",
             name,
-            (f"agent.estimator={estimator}", f"agent.estimator_settings={_NETWORK}"),
+            (f"agent.estimator={estimator}", f"++agent.estimator_settings={_NETWORK}"),
             RRL,
         )
         for name, estimator in (("network, anchored", "nn_anchored"), ("network", "nn"))

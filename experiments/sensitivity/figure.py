@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from textwrap import wrap
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -18,7 +19,7 @@ _COLOURS = dict(zip(VERDICTS, ("#0072B2", "#9CCBE6", "#F5B041", "#EEEEEE"), stri
 _INK = {"reproduced": "white"}  # the others are light
 _INCHES = 0.128  # of a row
 _GAP = 0.35  # of a row or column, between one choice or comparison and the next
-_LEFT, _TOP, _BOTTOM = 4.6, 6.5, 2.0  # columns and rows beside the cells, for names and counts
+_LEFT, _TOP, _BOTTOM = 4.8, 7.2, 2.0  # columns and rows beside the cells, for names and counts
 _SMALL, _SMALLER = 5.5, 5.0  # points
 
 Cell = Mapping[Hashable, Any]
@@ -121,7 +122,9 @@ def _column_names(axes: Axes, columns: Mapping[tuple[str, ...], float], table: p
         paper = f"({asked[key]['paper_value']} {asked[key]['unit']})"
         axes.text(x + 0.4, -0.3, f"{name} {paper}", fontsize=_SMALL, rotation=55, ha="left", va="bottom")
         if comparison not in named:
-            axes.text(x, -_TOP, comparison, fontsize=_SMALL, weight="bold", ha="left", va="top")
+            axes.text(
+                x, -_TOP, "\n".join(wrap(comparison, 11)), fontsize=_SMALL, weight="bold", ha="left", va="top"
+            )
         named.add(comparison)
 
 

@@ -153,11 +153,11 @@ class Headline:
     settings: str = "published"
 
     def judged_under(self, condition: Condition) -> bool:
-        """Whether this condition can give another value than the base."""
-        players = (self.ours.preset, self.other.preset)
-        return self.world.varies(condition) and (
-            condition.choice == "" or any(map(condition.changes, players))
-        )
+        """Whether this is the base, or a condition that can give another value than the base."""
+        if not condition.choice:
+            return True
+        changed = condition.changes(self.ours.preset) or condition.changes(self.other.preset)
+        return changed and self.world.varies(condition)
 
 
 def _against(heading: str, place: int, claims: dict[str, tuple[World, str]]) -> list[Headline]:

@@ -149,12 +149,13 @@ class Count:
 
 
 def summary(table: pd.DataFrame) -> list[str]:
-    """A line for each claim: in how many conditions it holds, and in how many hardware profiles."""
+    """A line for each claim: in how many conditions it holds, and of how many hardware profiles, the base's included."""
     lines = []
     for (comparison, where, settings), rows in table.groupby(COLUMN, sort=False):
         hardware = rows[rows["choice"].isin(["", "hardware profile"])]
-        profiles = f"; of {len(hardware)} hardware profiles in {Count.of(hardware).reproduced}"
+        profiles = Count.of(hardware)
+        of_them = f"; in {profiles.reproduced} of {profiles.judged} hardware profiles"
         lines.append(
-            f"{comparison}, {where} ({settings}): {Count.of(rows)}{profiles if len(hardware) > 1 else ''}"
+            f"{comparison}, {where} ({settings}): {Count.of(rows)}{of_them if len(hardware) > 1 else ''}"
         )
     return lines

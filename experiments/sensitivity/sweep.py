@@ -1,6 +1,6 @@
 """The runs of the sensitivity study, as hydra sweeps: ``python -m experiments.sensitivity.sweep [run=1]``.
 
-Prints one command for each sweep; with ``run=1`` also runs them, one after the other: ``seeds=5`` of each
+Prints one command for each sweep; with ``run=1`` also runs them, one after the other: ``seeds=4`` of each
 arm, ``launcher=joblib``. Finished runs are not run again. ``only="slot length,beta"`` varies these choices
 alone, ``also="slots=40 truth=false"`` are overrides for all runs.
 """
@@ -17,7 +17,7 @@ from experiments.arguments import parse, refuse
 from experiments.sensitivity.arms import Overrides, all_arms, key_of
 from experiments.sensitivity.conditions import CONDITIONS, Condition
 
-_DEFAULTS = {"seeds": 5, "run": 0, "launcher": "joblib", "only": "", "also": ""}
+_DEFAULTS = {"seeds": 4, "run": 0, "launcher": "joblib", "only": "", "also": ""}
 _FIRST = ("agent", "workload")  # merged before all other settings: most arms differ in these
 
 
