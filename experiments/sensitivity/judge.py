@@ -149,7 +149,7 @@ class Count:
 
 
 def summary(table: pd.DataFrame) -> list[str]:
-    """A line for each claim: in how many conditions it holds, and of how many hardware profiles, the base's included."""
+    """A line for each claim: in how many conditions it holds, and in how many hardware profiles."""
     lines = []
     for (comparison, where, settings), rows in table.groupby(COLUMN, sort=False):
         hardware = rows[rows["choice"].isin(["", "hardware profile"])]
