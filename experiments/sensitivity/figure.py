@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from textwrap import wrap
 from typing import Any
@@ -19,7 +20,7 @@ _COLOURS = dict(zip(VERDICTS, ("#0072B2", "#9CCBE6", "#F5B041", "#EEEEEE"), stri
 _INK = {"reproduced": "white"}  # the others are light
 _INCHES = 0.128  # of a row
 _GAP = 0.35  # of a row or column, between one choice or comparison and the next
-_LEFT, _TOP, _BOTTOM = 4.8, 7.2, 2.0  # columns and rows beside the cells, for names and counts
+_LEFT, _TOP, _BOTTOM = 4.8, 7.9, 2.0  # columns and rows beside the cells, for names and counts
 _SMALL, _SMALLER = 5.5, 5.0  # points
 
 Cell = Mapping[Hashable, Any]
@@ -100,7 +101,7 @@ def _said(cell: Cell) -> str:
         return "never"
     if cell["unit"] == "x":
         return f"{value:.2g}"
-    return f"{value:.0f}" if value > -1000 else "<-999"
+    return f"{round(value)}" if value > -1000 else "<-999"
 
 
 def _row_names(axes: Axes, rows: Mapping[tuple[str, ...], float]) -> None:
@@ -116,15 +117,15 @@ def _column_names(axes: Axes, columns: Mapping[tuple[str, ...], float], table: p
     asked = {_key(cell, COLUMN): cell for cell in table.drop_duplicates(COLUMN).to_dict("records")}
     tuned = {key[:2] for key in columns if key[2] == "tuned"}
     named: set[str] = set()
+    widths = Counter(comparison for comparison, *_ in columns)
     for key, x in columns.items():
         comparison, where, settings = key
         name = f"{where}, {settings[0]}" if key[:2] in tuned else where
         paper = f"({asked[key]['paper_value']} {asked[key]['unit']})"
         axes.text(x + 0.4, -0.3, f"{name} {paper}", fontsize=_SMALL, rotation=55, ha="left", va="bottom")
         if comparison not in named:
-            axes.text(
-                x, -_TOP, "\n".join(wrap(comparison, 11)), fontsize=_SMALL, weight="bold", ha="left", va="top"
-            )
+            lines = "\n".join(wrap(comparison, max(6, 5 * widths[comparison])))
+            axes.text(x, -_TOP, lines, fontsize=_SMALL, weight="bold", ha="left", va="top")
         named.add(comparison)
 
 

@@ -10,12 +10,13 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from tests_support import finished_run
 
+from experiments.claim_values import Missing, Refuted
 from experiments.results import finished_runs
 from experiments.sensitivity import __main__ as program
 from experiments.sensitivity import arms, figure, judge, sweep
 from experiments.sensitivity.arms import all_arms, overrides
 from experiments.sensitivity.conditions import BASE, CONDITIONS, FIXED, PUBLISHED, TUNED
-from experiments.sensitivity.headlines import HEADLINES, SAVING, STEADY, WIKI, Player
+from experiments.sensitivity.headlines import HEADLINES, SAVING, STEADY, WIKI, Player, sooner, times_sooner
 from experiments.settings import compose_settings
 
 BY_NAME = {(condition.choice, condition.name): condition for condition in CONDITIONS}
@@ -133,10 +134,17 @@ def test_what_never_settles_has_no_number(few, tmp_path):
     settles = judged(tmp_path).xs(("against RRL, radius 3", "settles, WiKi", "published"), level=(1, 2, 3))
     assert settles["value"].isna().all()
     assert settles["verdict"].to_dict() == {
-        "base": "not computable", "14 s": "not reproduced", "80": "not computable"
+        "base": "not computable", "14 s": "not reproduced", "80": "not reproduced"
     }  # fmt: skip
     assert "ours settles" in settles.loc["base", "reason"]
-    assert "neither" in settles.loc["80", "reason"]
+
+
+def test_a_ratio_of_times_that_are_both_never_is_not_known():
+    never = np.full((3, 2), np.inf)
+    assert isinstance(times_sooner(never), Missing)
+    assert isinstance(sooner(never), Refuted)
+    assert times_sooner(np.array([[100.0, 500.0]] * 3)).value == pytest.approx(5.0)
+    assert sooner(np.array([[80.0, 100.0]] * 3)).value == pytest.approx(20.0)
 
 
 def row(condition, verdict, value, comparison="cost below CAPES"):
