@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import traceback
@@ -20,6 +21,8 @@ from experiments.leftovers import is_running, owner, this_host
 from experiments.records import other_revision
 from experiments.sweep_status import DONE, FAILED, RUNNING, SKIPPED, JobStatus
 from serving.errors import UsageError
+
+_MOST_GROWTH_BYTES = 2 * 10**9
 
 Locate = Callable[[Path, dict[str, Any]], None]
 
@@ -55,6 +58,9 @@ def job_of_sweep(hydra: Any, run: Callable[[Locate], tuple[Path, bool]]) -> None
 @cache
 def _prepare_worker(sweep: Path) -> None:
     """What a process needs once for a sweep: no lock that outlives it, and an end with its driver."""
+    loky = sys.modules.get("joblib.externals.loky.process_executor")
+    if loky is not None:  # by default it takes TensorFlow's import for a leak and starts a new worker
+        vars(loky)["_MAX_MEMORY_LEAK_SIZE"] = _MOST_GROWTH_BYTES
     tqdm.set_lock(threading.RLock())  # by default also a semaphore, which a killed process leaves behind
     host, driver = owner(sweep) or ("", 0)
     ancestors = [process.pid for process in psutil.Process().parents()]
