@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,11 +37,25 @@ def job_of_sweep(hydra: Any, run: Callable[[Locate], tuple[Path, bool]]) -> None
         run: makes the run, telling before where its folder will be and what its settings are; returns the
             folder and whether anything was to do.
     """
-    status = JobStatus(Path(hydra.sweep.dir), int(hydra.job.num), list(hydra.overrides.task))
+    sweep = Path(hydra.sweep.dir)
+    status = JobStatus(sweep, int(hydra.job.num), list(hydra.overrides.task))
     if status.settled:
         return  # the launcher was asked again
+    _prepare_worker(sweep)
+    with _alone(sweep) if status.was_lost else nullcontext():
+        _make(hydra, status, run)
+
+
+@contextmanager
+def _alone(sweep: Path) -> Iterator[None]:
+    """One at a time of the runs that a killed worker took along: one of them may be the cause."""
+    with (sweep / "alone.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the end of the process frees it
+        yield
+
+
+def _make(hydra: Any, status: JobStatus, run: Callable[[Locate], tuple[Path, bool]]) -> None:
     status.set(RUNNING)
-    _prepare_worker(Path(hydra.sweep.dir))
 
     def locate(folder: Path, plain: dict[str, Any]) -> None:
         _refuse_real_systems_at_once(plain, hydra.launcher)
