@@ -19,6 +19,7 @@ from experiments.figures.style import (
     dashes,
     in_order,
     label,
+    log_ticks,
     rolling,
 )
 from experiments.results import finished_runs, slots_of
@@ -111,6 +112,7 @@ def _latencies(axes: Axes, rows: pd.DataFrame) -> pd.DataFrame:
     if rows["preset"].nunique() == 1 == rows["seed"].nunique():
         _single_run(axes, rows)
     axes.set_yscale("log")
+    log_ticks(axes.yaxis)
     axes.set_xlabel("time (min)")
     axes.set_ylabel("cost per slot (s)")
     axes.set_title("(b) mean latency, lost requests counted as 5 s", loc="left")
