@@ -63,6 +63,8 @@ def _make(hydra: Any, status: JobStatus, run: Callable[[Locate], tuple[Path, boo
 
     try:
         folder, made = run(locate)
+        if not sys.stdout.isatty():  # there it would break into the live line
+            print(folder, flush=True)
     except (Exception, SystemExit) as error:
         reason = explain(error, list(hydra.overrides.task))
         note_failure(status, reason, traceback.format_exc(), usage=is_usage(error))
