@@ -188,6 +188,19 @@ def test_workers_end_with_a_driver_that_is_killed_and_what_they_began_goes_away(
     assert list((tmp_path / "results" / "sweeps").iterdir()) == []
 
 
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_no_process_stays_of_a_sweep_that_ends_while_a_worker_computes_a_table(tmp_path, how):
+    process = start(tmp_path, "agent=oracle", "seed=0,1")
+    wait_for(tmp_path, "results/tables/*.lock")
+    end = time.monotonic() + 30
+    while len(members(process)) < 8:  # the driver, two workers, those of the table, and who tracks them
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.send_signal(how)
+    process.communicate(timeout=30)
+    wait_for_end(process)
+
+
 def test_only_what_nobody_makes_any_more_is_abandoned(tmp_path):
     mine = make_owned(tmp_path, ".abc", ".partial")
     assert not is_abandoned(mine)
