@@ -27,7 +27,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 # The experiments that `make reproduce` runs; seeds are few so that it ends in minutes.
 SEEDS := range(0,3)
-SWEEP := hydra/launcher=joblib hydra.launcher.verbose=10 progress=false
+SWEEP := hydra/launcher=joblib
 FIG11_AGENTS := rrl,rrl_paper,q_learning,random,static,static_best,sequential,tf_default,oracle
 QUICK_AGENTS := $(FIG11_AGENTS),rrl_plus,rrl_plus_paper
 define FIG10

@@ -49,6 +49,7 @@ def main(config: DictConfig) -> None:
         job_of_sweep(hydra, lambda locate: run(resolve(config, choices) | {"progress": False}, locate))
         return
     folder, made = run(resolve(config, choices))
+    print(folder)
     other = None if made else other_revision(folder)
     if other is not None:
         print(
@@ -59,7 +60,7 @@ def main(config: DictConfig) -> None:
 
 
 def run(plain: dict[str, Any], locate: Locate | None = None) -> tuple[Path, bool]:
-    """Run what the settings describe, unless it is finished already, and print its folder.
+    """Run what the settings describe, unless it is finished already.
 
     Args:
         plain: the settings.
@@ -76,7 +77,6 @@ def run(plain: dict[str, Any], locate: Locate | None = None) -> tuple[Path, bool
     missing = plain["fresh"] or not is_finished(folder) or not is_logged(plain["logger"], folder)
     if missing:
         execute(plain, env, run_id, folder)
-    print(folder)
     return folder, missing
 
 

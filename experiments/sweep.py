@@ -67,6 +67,7 @@ def drive_sweep(program: Callable[[], Any]) -> int:
             raise
         (sweep / "launcher.txt").write_text(traceback.format_exc())
         print(f"the launcher stopped: {explain(error, [])} ({sweep / 'launcher.txt'})", file=sys.stderr)
+        _note_lost(sweep, chances=1)
         code = max(1, _report(sweep, started_s))
     else:
         code = _report(sweep, started_s)
@@ -103,16 +104,18 @@ def _launch(program: Callable[[], Any], sweep: Path) -> None:
             return
 
 
-def _note_lost(sweep: Path) -> int:
-    """Give the runs in flight another chance, or give them up; how many there were."""
+def _note_lost(sweep: Path, chances: int = _CHANCES) -> int:
+    """Give the runs whose process was killed another chance, or give them up; how many there were."""
     _wait_for_ends(sweep)
-    lost = read_states(sweep, RUNNING)
+    running = read_states(sweep, RUNNING)
+    lost = [noted for noted in running if noted["host"] == this_host() and not is_running(noted["pid"])]
     for noted in lost:
         status = JobStatus.of(sweep, noted)
         deaths = noted.get("deaths", 0) + 1
         status.set(LOST, deaths=deaths)
-        if deaths == _CHANCES:
-            note_failure(status, f"its process was killed {deaths} times (out of memory?)")
+        if deaths >= chances:
+            times = " twice" if deaths > 1 else ""
+            note_failure(status, f"its process was killed{times} (out of memory?)")
     return len(lost)
 
 
@@ -136,7 +139,9 @@ def _interrupted(sweep: Path) -> str:
 def _report(sweep: Path, started_s: float) -> int:
     """Print what became of the runs; returns the exit code."""
     counts, failed = count_states(sweep), read_states(sweep, FAILED)
-    missing = counts[RUNNING] + counts[LOST]
+    if not counts:
+        return 0
+    missing = read_states(sweep, RUNNING) + read_states(sweep, LOST)
     if failed and len(failed) == sum(counts.values()) and all(noted["usage"] for noted in failed):
         print(*dict.fromkeys(noted["reason"] for noted in failed), sep="\n", file=sys.stderr)
         for noted in failed:
@@ -144,7 +149,7 @@ def _report(sweep: Path, started_s: float) -> int:
                 forget_failure(Path(noted["folder"]))
         return 2
     states = [f"{counts[state]} {state}" for state in (DONE, SKIPPED, FAILED) if counts[state]]
-    states += [f"{missing} not finished"] if missing else []
+    states += [f"{len(missing)} not finished"] if missing else []
     took = duration(time.monotonic() - started_s)
     print(f"{sum(counts.values())} runs: {', '.join(states)}; {took}", file=sys.stderr)
     other = sum(bool(noted.get("other_code")) for noted in read_states(sweep, SKIPPED))
@@ -152,6 +157,8 @@ def _report(sweep: Path, started_s: float) -> int:
         print(f"{other} of the skipped runs were made by other code; fresh=true redoes them", file=sys.stderr)
     for noted in failed:
         print(f"failed: {' '.join(noted['overrides'])}: {noted['reason']}", file=sys.stderr)
+    for noted in missing:
+        print(f"not finished: {' '.join(noted['overrides'])}", file=sys.stderr)
     return 1 if failed or missing else 0
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,8 @@ from experiments.records import other_revision
 from experiments.sweep_status import DONE, FAILED, RUNNING, SKIPPED, JobStatus
 from serving.errors import UsageError
 
+_MOST_GROWTH_BYTES = 2 * 10**9
+
 Locate = Callable[[Path, dict[str, Any]], None]
 
 
@@ -32,11 +37,25 @@ def job_of_sweep(hydra: Any, run: Callable[[Locate], tuple[Path, bool]]) -> None
         run: makes the run, telling before where its folder will be and what its settings are; returns the
             folder and whether anything was to do.
     """
-    status = JobStatus(Path(hydra.sweep.dir), int(hydra.job.num), list(hydra.overrides.task))
+    sweep = Path(hydra.sweep.dir)
+    status = JobStatus(sweep, int(hydra.job.num), list(hydra.overrides.task))
     if status.settled:
         return  # the launcher was asked again
+    _prepare_worker(sweep)
+    with _alone(sweep) if status.was_lost else nullcontext():
+        _make(hydra, status, run)
+
+
+@contextmanager
+def _alone(sweep: Path) -> Iterator[None]:
+    """One at a time of the runs that a killed worker took along: one of them may be the cause."""
+    with (sweep / "alone.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the end of the process frees it
+        yield
+
+
+def _make(hydra: Any, status: JobStatus, run: Callable[[Locate], tuple[Path, bool]]) -> None:
     status.set(RUNNING)
-    _prepare_worker(Path(hydra.sweep.dir))
 
     def locate(folder: Path, plain: dict[str, Any]) -> None:
         _refuse_real_systems_at_once(plain, hydra.launcher)
@@ -44,6 +63,8 @@ def job_of_sweep(hydra: Any, run: Callable[[Locate], tuple[Path, bool]]) -> None
 
     try:
         folder, made = run(locate)
+        if not sys.stdout.isatty():  # there it would break into the live line
+            print(folder, flush=True)
     except (Exception, SystemExit) as error:
         reason = explain(error, list(hydra.overrides.task))
         note_failure(status, reason, traceback.format_exc(), usage=is_usage(error))
@@ -55,6 +76,9 @@ def job_of_sweep(hydra: Any, run: Callable[[Locate], tuple[Path, bool]]) -> None
 @cache
 def _prepare_worker(sweep: Path) -> None:
     """What a process needs once for a sweep: no lock that outlives it, and an end with its driver."""
+    loky = sys.modules.get("joblib.externals.loky.process_executor")
+    if loky is not None:  # by default it takes TensorFlow's import for a leak and starts a new worker
+        vars(loky)["_MAX_MEMORY_LEAK_SIZE"] = _MOST_GROWTH_BYTES
     tqdm.set_lock(threading.RLock())  # by default also a semaphore, which a killed process leaves behind
     host, driver = owner(sweep) or ("", 0)
     ancestors = [process.pid for process in psutil.Process().parents()]
@@ -65,6 +89,9 @@ def _prepare_worker(sweep: Path) -> None:
 def _end_with(driver: int) -> None:
     while is_running(driver):
         time.sleep(1)
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     os._exit(1)
 
 

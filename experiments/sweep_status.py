@@ -51,6 +51,11 @@ class JobStatus:
         """Whether nothing is left to do."""
         return any(self._path(state).exists() for state in SETTLED)
 
+    @property
+    def was_lost(self) -> bool:
+        """Whether its process was killed before."""
+        return "deaths" in self.noted
+
     def set(self, state: str, **details: Any) -> None:
         """Change the state; details are added to what is noted. Nothing happens if the sweep is over."""
         self.noted |= details

@@ -119,7 +119,8 @@ def _sweeps(plain: dict[str, Any]) -> list[Sweep]:
 
     loads = sorted(float(load) for load in plain["table"]["load_rps"])
     jobs = (delayed(_sweep_load)(plain, load) for load in reversed(loads))  # the longest first
-    parallel = Parallel(n_jobs=plain["table"]["workers"], return_as="generator_unordered")
+    # Processes also in a sweep's worker, where threads would be the default: other workers wait meanwhile.
+    parallel = Parallel(n_jobs=plain["table"]["workers"], backend="loky", return_as="generator_unordered")
     done = tqdm(
         parallel(jobs), total=len(loads), desc="exhaustive table, loads", disable=not plain["progress"]
     )

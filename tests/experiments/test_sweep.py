@@ -1,0 +1,339 @@
+"""Sweeps that survive: failing runs, killed workers, interruptions, leftovers, and the live line."""
+
+import csv
+import io
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from omegaconf import OmegaConf
+from tests_support import SMALL
+
+from experiments.failures import Failure, failure_path, write_failure
+from experiments.leftovers import is_abandoned, make_owned
+from experiments.records import RunFolder, is_finished
+from experiments.results import failed_runs, finished_runs
+from experiments.sweep_line import LiveLine, duration, line, read_plan
+from experiments.sweep_status import DONE, FAILED, LOST, RUNNING, JobStatus, count_states, read_states
+
+ROOT = Path(__file__).resolve().parents[2]
+AGENTS = """
+import os
+from pathlib import Path
+
+class Good:
+    def __init__(self, space):
+        self.choice = space.configurations[0] if hasattr(space, "configurations") else next(iter(space))
+    def act(self, observation):
+        return self.choice
+    def learn(self, *_):
+        pass
+
+class Raising(Good):
+    def learn(self, *_):
+        if Path("broken").exists():
+            raise RuntimeError("two\\nlines")
+
+class Hungry(Good):
+    def learn(self, *_):
+        raise MemoryError
+
+class Deadly(Good):
+    def learn(self, *_):
+        if Path("deadly").exists():
+            once = Path("deadly").read_text() == "once"
+            if once:
+                Path("deadly").unlink()
+            os.kill(os.getpid(), 9)
+"""
+
+
+def start(folder, *overrides):
+    """A sweep in a process group of its own, in ``folder``."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.run", "--multirun", *overrides],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def sweep(folder, *overrides):
+    process = start(folder, "truth=false", "slots=4", *overrides)
+    _, err = process.communicate(timeout=120)
+    return process.returncode, err
+
+
+def custom(folder, *names):
+    (folder / "mine.py").write_text(AGENTS)
+    return ["agent=custom", "agent._target_=" + ",".join(f"mine.{name}" for name in names)]
+
+
+def test_failing_runs_are_listed_and_noted_and_the_others_go_on(tmp_path):
+    (tmp_path / "broken").touch()
+    code, err = sweep(tmp_path, *custom(tmp_path, "Raising", "Hungry", "Missing", "Good"), "seed=0,1")
+    assert code == 1
+    assert "8 runs: 2 done, 6 failed" in err
+    listed = [one for one in err.splitlines() if one.startswith("failed: ")]
+    assert len(listed) == 6
+    assert listed[0].endswith("agent._target_=mine.Raising seed=0: RuntimeError: two lines")
+    assert listed[2].endswith("agent._target_=mine.Hungry seed=0: MemoryError")
+    assert "agent._target_=mine.Missing cannot be imported" in listed[4]
+    noted = failed_runs(tmp_path / "results" / "runs")
+    assert sorted(one.reason for one in noted) == ["MemoryError"] * 2 + ["RuntimeError: two lines"] * 2
+    raised = next(one for one in noted if one.reason.startswith("RuntimeError"))
+    assert "seed=0" in raised.overrides or "seed=1" in raised.overrides
+    assert raised.config["agent"]["_target_"] == "mine.Raising"
+    assert "in learn" in raised.traceback
+    (tmp_path / "broken").unlink()
+    code, err = sweep(tmp_path, *custom(tmp_path, "Raising", "Good"), "seed=0,1")
+    assert code == 0, err
+    assert "4 runs: 2 done, 2 skipped" in err
+    assert {one.reason for one in failed_runs(tmp_path / "results")} == {"MemoryError"}
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_sweep_that_is_wrong_usage_altogether_is_one_line_and_leaves_nothing(tmp_path, launcher):
+    code, err = sweep(tmp_path, "agent=rrl", "agent.radius=-1", "seed=0,1", f"hydra/launcher={launcher}")
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "agent.radius=-1" in err
+    assert [path for path in (tmp_path / "results").rglob("*") if path.is_file()] == []
+    code, err = sweep(tmp_path, "agent=rrl,lrr")
+    assert code == 2
+    assert "agent=lrr" in err
+
+
+def test_a_worker_that_is_killed_once_costs_nothing(tmp_path):
+    (tmp_path / "deadly").write_text("once")
+    code, err = sweep(tmp_path, *custom(tmp_path, "Deadly", "Good"), "seed=0,1")
+    assert code == 0, err
+    assert "a worker was killed" in err
+    assert len(finished_runs(tmp_path / "results" / "runs")) == 4
+    assert list((tmp_path / "results" / "runs").rglob("*.partial")) == []
+
+
+def test_a_run_that_kills_its_worker_every_time_is_given_up(tmp_path):
+    (tmp_path / "deadly").write_text("always")
+    overrides = [*custom(tmp_path, "Deadly", "Good"), "hydra.launcher.n_jobs=2"]
+    code, err = sweep(tmp_path, *overrides)
+    assert code == 1
+    assert "Traceback" not in err
+    assert re.search(r"failed: .*mine.Deadly.*killed twice", err)
+    assert len(finished_runs(tmp_path / "results" / "runs")) == 1
+    (tmp_path / "deadly").unlink()
+    assert sweep(tmp_path, *overrides)[0] == 0
+    assert failed_runs(tmp_path / "results") == []
+
+
+def wait_for(folder, pattern):
+    end = time.monotonic() + 60
+    while not any(folder.glob(pattern)):
+        assert time.monotonic() < end, pattern
+        time.sleep(0.02)
+
+
+def members(process):
+    """Processes of the group that are at work."""
+    found = []
+    for one in psutil.process_iter():
+        try:
+            if os.getpgid(one.pid) == process.pid and one.status() != psutil.STATUS_ZOMBIE:
+                found.append(one.pid)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            pass
+    return found
+
+
+def wait_for_end(process):
+    end = time.monotonic() + 10
+    while members(process):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("whom", ["group", "driver"])
+def test_an_interrupted_sweep_says_one_line_and_leaves_no_process_and_no_half(tmp_path, whom):
+    process = start(tmp_path, "truth=false", "slots=100000", "agent=random", "seed=range(0,4)")
+    wait_for(tmp_path, "results/runs/single/.*.partial")
+    os.killpg(process.pid, signal.SIGINT) if whom == "group" else os.kill(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err.strip() == "interrupted: 0 runs done; the same command goes on from here"
+    wait_for_end(process)
+    assert list((tmp_path / "results" / "runs" / "single").iterdir()) == []
+    assert list((tmp_path / "results" / "sweeps").iterdir()) == []
+
+
+def test_workers_end_with_a_driver_that_is_killed_and_what_they_began_goes_away(tmp_path):
+    process = start(tmp_path, "truth=false", "slots=100000", "agent=random", "seed=0,1")
+    runs = tmp_path / "results" / "runs" / "single"
+    wait_for(runs, ".*.partial")
+    process.kill()
+    wait_for_end(process)
+    assert list(runs.glob(".*.partial"))
+    assert sweep(tmp_path, "agent=random", "seed=5")[0] == 0
+    assert list(runs.glob(".*.partial")) == []
+    assert list((tmp_path / "results" / "sweeps").iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_no_process_stays_of_a_sweep_that_ends_while_a_worker_computes_a_table(tmp_path, how):
+    process = start(tmp_path, "agent=oracle", "seed=0,1")
+    wait_for(tmp_path, "results/tables/*.lock")
+    driver, end = psutil.Process(process.pid), time.monotonic() + 30
+    while {one.pid for one in driver.children(recursive=True)} <= {one.pid for one in driver.children()}:
+        assert time.monotonic() < end  # until a worker has workers
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(how)
+    process.communicate(timeout=30)
+    wait_for_end(process)
+
+
+def test_only_what_nobody_makes_any_more_is_abandoned(tmp_path):
+    mine = make_owned(tmp_path, ".abc", ".partial")
+    assert not is_abandoned(mine)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    pid, host = f".{os.getpid()}.", mine.name.split(".")[2]
+    dead = mine.with_name(mine.name.replace(pid, f".{gone.pid}."))
+    far = mine.with_name(mine.name.replace(f".{host}.", ".elsewhere."))
+    dead.mkdir()
+    far.mkdir()
+    assert is_abandoned(dead)
+    assert not is_abandoned(far)
+    with RunFolder(tmp_path / "other", {}):
+        assert not dead.exists()
+        assert mine.exists()
+        assert far.exists()
+    long_ago = time.time() - 3 * 24 * 3600
+    os.utime(far, (long_ago, long_ago))
+    assert is_abandoned(far)
+
+
+def test_a_failure_is_forgotten_when_the_run_is_there(tmp_path):
+    target = tmp_path / "abc"
+    write_failure(target, Failure("abc", ["seed=1"], "no memory", {}))
+    assert [one.reason for one in failed_runs(tmp_path)] == ["no memory"]
+    with RunFolder(target, {"config": {}}) as folder:
+        folder.finish()
+    assert is_finished(target)
+    assert not failure_path(target).exists()
+    assert failed_runs(tmp_path) == []
+
+
+def test_a_run_that_another_process_finished_first_is_left_as_it_is(tmp_path, monkeypatch):
+    target = tmp_path / "abc"
+    with RunFolder(target, {"config": {}, "by": "first"}) as folder:
+        folder.finish()
+    monkeypatch.setattr("experiments.records.shutil.rmtree", lambda *_, **__: None)  # it came just after that
+    with RunFolder(target, {"config": {}, "by": "second"}) as folder:
+        folder.finish()
+    assert json.loads((target / "manifest.json").read_text())["by"] == "first"
+
+
+def test_the_state_of_a_run_is_one_file(tmp_path):
+    status = JobStatus(tmp_path, 3, ["seed=3"])
+    status.set(RUNNING)
+    status.set(LOST, deaths=1)
+    again = JobStatus(tmp_path, 3, ["seed=3"])
+    assert again.noted["deaths"] == 1
+    assert not again.settled
+    again.set(FAILED, reason="because")
+    JobStatus(tmp_path, 10, ["seed=10"]).set(DONE)
+    assert count_states(tmp_path) == {FAILED: 1, DONE: 1}
+    assert [noted["reason"] for noted in read_states(tmp_path, FAILED)] == ["because"]
+    JobStatus(tmp_path / "over", 0, []).set(DONE)
+    assert not (tmp_path / "over").exists()
+
+
+def test_the_line_says_what_is_known():
+    counts = {"done": 12, "running": 2, "failed": 1}
+    assert line(counts, 40, 80.0) == "12 done, 2 running, 1 failed of 40 runs, about 1 min 20 s left"
+    assert line({}, None, None) == "starting"
+    assert [duration(seconds) for seconds in (0.4, 59.6, 3600, 7500)] == [
+        "0 s", "1 min 0 s", "1 h 0 min", "2 h 5 min",
+    ]  # fmt: skip
+
+
+def plan_of(tmp_path, *overrides, **settings):
+    sweeper = {"_target_": "hydra._internal.core_plugins.basic_sweeper.BasicSweeper", "params": None}
+    asked = {"hydra": {"sweeper": sweeper, "overrides": {"task": list(overrides)}}} | settings
+    OmegaConf.save(asked, tmp_path / "multirun.yaml")
+    return read_plan(tmp_path)
+
+
+def test_the_plan_counts_the_runs_that_the_sweeper_will_make(tmp_path):
+    assert read_plan(tmp_path) is None
+    plan = plan_of(tmp_path, "agent=a,b", "seed=range(0,10)", "x=[1,2]")
+    assert (plan.total, plan.shown) == (20, True)
+    assert plan_of(tmp_path, "agent=glob(*)").total is None
+    assert not plan_of(tmp_path, "seed=1", progress=False).shown
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("stream", "begins"), [(Terminal(), "\r"), (io.StringIO(), "")])
+def test_the_live_line_is_drawn_in_place_on_a_terminal_and_line_by_line_elsewhere(tmp_path, stream, begins):
+    plan_of(tmp_path, "seed=range(0,4)")
+    with LiveLine(tmp_path, stream, every_s=0.02):
+        JobStatus(tmp_path, 0, []).set(RUNNING)
+        time.sleep(0.1)
+        JobStatus(tmp_path, 0, []).set(DONE)
+        JobStatus(tmp_path, 1, []).set(RUNNING)
+        time.sleep(0.2)
+    text = stream.getvalue()
+    assert f"{begins}1 running of 4 runs" in text
+    assert re.search(r"1 done, 1 running of 4 runs, about \d+ s left", text)
+    assert ("\n" in text) is (begins == "")
+
+
+def claims(folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.claims"],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return (folder / "results" / "claims.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_killed_five_times_a_sweep_ends_with_the_same_claims(tmp_path):
+    overrides = [*SMALL, "experiment=fig09", "agent=rrl_paper,q_learning", "agent.radius=0,1"]
+    overrides += ["agent.gamma=0", "seed=range(0,4)", "slots=2500", "hydra.launcher.n_jobs=2"]
+    moments = random.Random(7)
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    for folder in (calm, killed):
+        folder.mkdir()
+    for finished in (0, 2, 4, 6, 8):
+        process = start(killed, *overrides)
+        while len(finished_runs(killed / "results" / "runs")) < finished:
+            time.sleep(0.1)
+        time.sleep(moments.uniform(0.0, 0.5 if finished else 5.0))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    assert len(finished_runs(killed / "results" / "runs")) < 16
+    for folder in (killed, calm):
+        process = start(folder, *overrides)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    assert claims(killed) == claims(calm)
+    rows = csv.DictReader(io.StringIO(claims(calm).decode()))
+    assert any(row["value"] and row["seeds"] == "4" for row in rows)
+    assert list((killed / "results").rglob("*.partial")) == []
