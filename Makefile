@@ -3,7 +3,7 @@ SHELL := bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup paper reproduce agents studies testbed browser test lint format lock clean
+.PHONY: help setup paper paper-all reproduce agents studies sensitivity testbed browser test lint format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -127,6 +127,17 @@ studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce
 	$(RUN) experiments.studies.theorem1
 	$(RUN) experiments.studies.delta
 	took theory
+
+sensitivity: SEEDS := 4
+sensitivity: setup ## the headline claims under every choice that the paper leaves open (an hour on 2 cores)
+	@$(WORDS)
+	$(RUN) experiments.sensitivity.sweep run=1 seeds=$(SEEDS)
+	$(RUN) experiments.sensitivity
+	took sensitivity
+
+paper-all: paper studies agents sensitivity ## make paper and all that stands around it, then the report once more
+	@$(RUN) experiments.reproducing
+	$(RUN) experiments.report
 
 testbed: setup ## four agents on real servers, an excerpt of the experiment in docs/testbed.md (10 minutes)
 	@unset PYTHONDONTWRITEBYTECODE
