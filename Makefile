@@ -44,7 +44,7 @@ define WORDS
 unset PYTHONDONTWRITEBYTECODE
 stage_began=$$SECONDS
 table() { $(RUN) experiments.truth "$$@"; }
-sweep() { $(RUN) experiments.run --multirun "$$@" 'seed=$(SEEDS)'; }
+sweep() { $(RUN) experiments.run --multirun "$$@" 'seed=$(SEEDS)' >/dev/null; }
 took() { $(RUN) experiments.stages target=$@ stage=$$1 seconds=$$((SECONDS - stage_began)); stage_began=$$SECONDS; }
 endef
 
