@@ -96,10 +96,13 @@ def make_estimator(
     """The estimator of that name, with its own settings.
 
     Raises:
-        UsageError: on an unknown name, unknown settings, or a missing ``max_load_rps`` where it is needed.
+        UsageError: on an unknown name or setting, ``settings`` that are no mapping, or a missing
+            ``max_load_rps`` where it is needed.
     """
     if name not in ESTIMATORS:
         raise UsageError(f"estimator={name!r}, choose from {sorted(ESTIMATORS)}")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise UsageError(f"estimator_settings={settings}, expected settings of estimator={name!r} or null")
     factory, given = ESTIMATORS[name], dict(settings or {})
     try:
         signature(factory).bind(space, rng, max_load_rps, **given)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from agents.radius_gp import Hyperparameters, Samples, fit, posterior
 from agents.radius_improvement import log_expected_improvement
-from agents.regions import checked_radius
+from agents.regions import checked_radii
 from serving.configuration import ConfigurationSpace, Metric, ZeroDistance
 from serving.errors import UsageError
 
@@ -53,7 +53,7 @@ class BayesianRadius:
         incumbent: the value to improve on: ``best_sample``, the smallest sample (the paper's "best observed
             average latency"), or ``posterior_mean``, the best posterior mean of a radius that was seen.
         window: only so many of the latest samples count; all where None.
-        margin: improvements up to this count for nothing, in the samples' unit.
+        margin: improvements up to this count for nothing, in the samples' unit; at least 0.
 
     Raises:
         UsageError: on values outside their range and names that do not exist.
@@ -69,19 +69,21 @@ class BayesianRadius:
         window: int | None = None,
         margin: float = 0.0,
     ) -> None:
-        self.radii = np.array([checked_radius(radius) for radius in radii])
+        self.radii = checked_radii("radii", radii)
         if not len(self.radii) or (np.diff(self.radii) <= 0).any():
             raise UsageError(f"radii={list(radii)}, expected distinct ascending numbers")
         if incumbent not in get_args(Incumbent):
             raise UsageError(f"incumbent={incumbent!r}, choose from {sorted(get_args(Incumbent))}")
         if window is not None and window < 1:
             raise UsageError(f"window={window}, expected an integer >= 1 or null")
+        if not 0 <= margin < np.inf:
+            raise UsageError(f"margin={margin}, expected a finite number >= 0 (in the samples' unit)")
         self.incumbent = incumbent
         self.window = window
         self.margin = margin
         self.prior: Hyperparameters | None = None
         self._covariance = np.empty((0, 0))
-        first = sorted({self._candidate(checked_radius(radius)) for radius in initial})
+        first = sorted({self._candidate(radius) for radius in checked_radii("initial_radii", initial)})
         self._untried = [first[place] for place in rng.permutation(len(first))]
         self._chosen: list[int] = []
         self._value: list[float] = []

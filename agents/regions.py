@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,3 +53,19 @@ def checked_radius(radius: float) -> float:
     if not 0 <= radius < np.inf:
         raise UsageError(f"radius={radius}, expected a finite number >= 0 (0 is Q-learning)")
     return float(radius)
+
+
+def checked_radii(key: str, radii: Any) -> NDArray[np.float64]:
+    """Radii as an array, in their order.
+
+    Args:
+        key: name of the setting.
+        radii: its value, as a user gave it.
+
+    Raises:
+        UsageError: if it is no list of finite numbers >= 0.
+    """
+    listed = isinstance(radii, Sequence | np.ndarray) and not isinstance(radii, str)
+    if not listed or not all(isinstance(one, Real) and 0 <= one < np.inf for one in radii):
+        raise UsageError(f"{key}={radii}, expected a list of finite numbers >= 0 (grid steps)")
+    return np.array(radii, dtype=float)

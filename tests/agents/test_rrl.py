@@ -208,6 +208,7 @@ def test_a_saved_agent_goes_on_as_if_never_stopped(init, before):
         ({"init": "pessimistic", "init_value": -3.0}, "init_value=-3.0"),
         ({"estimator": "oracle"}, r"estimator='oracle', choose from \['constant'"),
         ({"estimator_settings": {"steps": 3}}, "estimator_settings=.*steps"),
+        ({"estimator_settings": 5}, "estimator_settings=5, expected settings of estimator='constant'"),
         ({"metric": "cosine"}, "metric='cosine'"),
         ({"zero_distance": "far"}, "zero_distance='far'"),
         ({"start": [9]}, r"\[9\] is not on the grid"),
