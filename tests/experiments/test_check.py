@@ -2,6 +2,7 @@
 
 import pytest
 
+from experiments.build import build_env
 from experiments.settings import compose_settings
 from serving.errors import UsageError
 
@@ -15,6 +16,15 @@ def test_the_defaults_and_every_recipe_pass():
         ["experiment=rrl_code"],
     ):
         assert compose_settings(overrides)["slots"] >= 1
+
+
+def test_the_recipe_of_the_authors_script_shows_the_load_that_is_about_to_come():
+    # It takes the load from its schedule, chooses at it, and learns the latency under it: no slot late.
+    plain = compose_settings(["experiment=rrl_code", "truth=false"])
+    env = build_env(plain)
+    _, info = env.reset(seed=0)
+    (first,) = env.workload.slots(0, 1)
+    assert info["observation"].load_rps == first.load_rps
 
 
 @pytest.mark.parametrize(
