@@ -19,7 +19,8 @@ from experiments.arguments import parse, refuse
 from experiments.claim_values.evidence import Evidence
 from experiments.claim_values.outcome import Compute, Measured, Missing, Refuted
 from experiments.claim_values.registry import PUBLISHED, TUNED
-from experiments.claims_text import NOT_YET, Row, markdown, replace_section, section, summary, write_whole
+from experiments.claims_text import BEGIN, END, NOT_YET, Row, markdown, section, summary
+from experiments.pages import replace_section, write_whole
 from experiments.records import ROOT
 from experiments.statistics import Estimate
 from experiments.usable import usable_runs
@@ -206,7 +207,7 @@ def main(arguments: Sequence[str]) -> int:
     write_table(rows, target)
     write_whole(target.with_suffix(".md"), markdown(rows))
     if target.resolve() == ROOT / _DEFAULTS["target"]:
-        replace_section(ROOT / "README.md", section(rows))
+        replace_section(ROOT / "README.md", BEGIN, END, section(rows))
     print(f"{target}: {summary(rows)}")
     return 0
 

@@ -1,11 +1,9 @@
-"""The claims table for readers: Markdown, made from the rows of claims.csv, and its place in the README."""
+"""The claims table for readers: Markdown, made from the rows of claims.csv."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 Row = Mapping[str, str]
 """One line of claims.csv, by column."""
@@ -98,22 +96,3 @@ def _ours(row: Row, value: str, low: str, high: str) -> str:
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     cells = [list(head), ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)
-
-
-def replace_section(readme: Path, text: str) -> None:
-    """Put the text between the markers of a README; one without both markers is left alone."""
-    old = readme.read_text(encoding="utf-8") if readme.exists() else ""
-    before, begin, rest = old.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if begin and end:
-        write_whole(readme, f"{before}{BEGIN}\n{text}\n{END}{after}")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it appears whole or not at all; one that is the same already is left alone."""
-    if path.exists() and path.read_bytes() == text.encode():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(text.encode())
-    partial.replace(path)

@@ -9,7 +9,6 @@ instead of with the preset ``oracle``.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from experiments.arguments import parse, refuse
 from experiments.arms import Arm, RunSummary, arms, differing, paired
 from experiments.compare_text import markdown
+from experiments.pages import write_whole
 from experiments.results import finished_runs
 from experiments.statistics import Centre, Statistic, bootstrap, mean, median, ratio
 from serving.errors import UsageError
@@ -163,10 +163,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, text)
     print(path)
 
 

@@ -6,13 +6,13 @@ results/stages.csv; written between the README's markers ``reproducing:begin`` a
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from experiments.arguments import parse, refuse
+from experiments.pages import replace_section
 from experiments.report.claims import JUDGED, WAITING, Row, is_of, read_claims
 from experiments.report.sentences import estimate
 from experiments.stages import Stage, read_stages
@@ -78,13 +78,6 @@ def _totals(stages: Sequence[Stage]) -> Iterator[str]:
         )
 
 
-def replaced(readme: str, text: str) -> str | None:
-    """The README with the text between its markers; None where it lacks them."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{text}\n{END}{after}" if begin and end else None
-
-
 def figures_of(claims: Sequence[Row], folder: Path) -> list[str]:
     """Names of the paper's figures that are drawn, or that a claim stands with."""
     named = {
@@ -103,12 +96,8 @@ def main(arguments: Sequence[str]) -> int:
     claims = read_claims(results / "claims.csv")
     stages = read_stages(results / "stages.csv")
     text = section(claims, stages, figures_of(claims, results / "figures"), options["target"])
-    new = replaced(readme.read_text(encoding="utf-8"), text)
-    if new is None:
+    if not replace_section(readme, BEGIN, END, text):
         refuse(f"readme={readme}, expected the lines {BEGIN} and {END} in it")
-    partial = readme.with_name(f".{readme.name}.{os.getpid()}.partial")
-    partial.write_text(new, encoding="utf-8")
-    partial.replace(readme)
     print(readme)
     return 0
 

@@ -8,7 +8,7 @@ the same machine with more runs stays.
 from __future__ import annotations
 
 import csv
-import os
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.arguments import parse, refuse
+from experiments.pages import write_whole
 from experiments.records import git_state, machine, read_manifest
 
 _DEFAULTS = {"target": "", "stage": "", "seconds": -1.0, "results": "results"}
@@ -75,13 +76,11 @@ def note(stages: Sequence[Stage], new: Stage) -> list[Stage]:
 
 def write_stages(path: Path, stages: Sequence[Stage]) -> None:
     """Write all, or none: the file appears whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Stage)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(stage) for stage in stages)
-    partial.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [field.name for field in fields(Stage)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(stage) for stage in stages)
+    write_whole(path, text.getvalue())
 
 
 def runs_since(runs: Path, start: datetime) -> int:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.arguments import parse, refuse
+from experiments.pages import replace_section
 from experiments.verification_models import MODELS, Model, Quantity
 from serving.slot import Slot
 from sim.engine import Boundary, SlotTally
@@ -27,7 +28,7 @@ CONFIDENCE = 0.95  # of all comparisons together (Bonferroni)
 HALF_WIDTH = 0.01  # of a confidence interval, over the mean: at most
 COMPARISONS = sum(len(model.theory) for model in MODELS)
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "verification.md"
-_BEGIN, _END = "<!-- table: python -m experiments.verification -->\n", "<!-- end of table -->\n"
+_BEGIN, _END = "<!-- table: python -m experiments.verification -->", "<!-- end of table -->"
 _WORDS = {"latency": "mean latency", "p95": "p95 latency", "loss": "lost", "busy": "busy"}
 
 
@@ -112,20 +113,12 @@ def row(comparison: Comparison) -> str:
     )
 
 
-def with_table(page: str, rows: Sequence[str]) -> str:
-    """The page with another table between its markers.
-
-    Raises:
-        ValueError: if the page has no markers.
-    """
-    before, begin, rest = page.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (begin and end):
-        raise ValueError(f"expected the lines {_BEGIN.strip()!r} and {_END.strip()!r}")
+def table(comparisons: Sequence[Comparison]) -> str:
+    """The page's table."""
     head = (
         "| system | quantity | theory | measured | difference | half-width |\n|---|---|---:|---:|---:|---:|\n"
     )
-    return before + begin + head + "".join(rows) + end + after
+    return (head + "".join(map(row, comparisons))).rstrip("\n")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -139,7 +132,8 @@ def main(arguments: Sequence[str]) -> int:
         comparisons += found
         for one in found:
             print(row(one).strip(), "" if one.agrees() else "DISAGREES")
-    page.write_text(with_table(page.read_text(), [row(one) for one in comparisons]))
+    if not replace_section(page, _BEGIN, _END, table(comparisons)):
+        refuse(f"page={page}, expected the lines {_BEGIN} and {_END} in it")
     return 0 if all(one.agrees() for one in comparisons) else 1
 
 

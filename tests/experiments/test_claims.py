@@ -7,10 +7,10 @@ from dataclasses import fields
 import pytest
 from claim_runs import CLAIMS, gap_that_settles, judged, write_run
 
-from experiments import claims_text
 from experiments.claim_values import registry
 from experiments.claims import Claim, Judged, main
-from experiments.claims_text import BEGIN, END, markdown, replace_section, section
+from experiments.claims_text import BEGIN, END, markdown, section
+from experiments.pages import replace_section, write_whole
 from experiments.records import ROOT
 from experiments.verdict import PaperValue
 
@@ -173,12 +173,12 @@ def test_a_readme_section_is_replaced_and_the_rest_is_kept(tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     for _ in range(2):
-        replace_section(readme, "new")
+        assert replace_section(readme, BEGIN, END, "new")
         assert readme.read_text() == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
     readme.write_text("no markers\n")
-    replace_section(readme, "new")
+    assert not replace_section(readme, BEGIN, END, "new")
     assert readme.read_text() == "no markers\n"
-    replace_section(tmp_path / "none.md", "new")
+    assert not replace_section(tmp_path / "none.md", BEGIN, END, "new")
     assert not (tmp_path / "none.md").exists()
 
 
@@ -192,7 +192,7 @@ def test_the_readme_and_the_table_say_what_the_committed_results_say():
 
 def test_files_that_stay_the_same_are_not_written_again(tmp_path):
     path = tmp_path / "file.md"
-    claims_text.write_whole(path, "text")
+    write_whole(path, "text")
     before = path.stat().st_mtime_ns
-    claims_text.write_whole(path, "text")
+    write_whole(path, "text")
     assert path.stat().st_mtime_ns == before

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments import reproducing, stages
+from experiments.pages import replaced
 from experiments.report.claims import read_claims
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,4 +101,5 @@ def test_the_readme_shows_what_stands_in_results():
     figures = reproducing.figures_of(claims, ROOT / "results" / "figures")
     readme = (ROOT / "README.md").read_text()
     expected = reproducing.section(claims, noted, figures, "paper")
-    assert reproducing.replaced(readme, expected) == readme, "run python -m experiments.reproducing"
+    now = replaced(readme, reproducing.BEGIN, reproducing.END, expected)
+    assert now == readme, "run python -m experiments.reproducing"

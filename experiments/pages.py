@@ -1,0 +1,32 @@
+"""Files that commands write for readers: whole or not at all, and sections between markers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def replaced(page: str, begin: str, end: str, text: str) -> str | None:
+    """The page with the text on lines of its own between two markers; None where it lacks one of them."""
+    before, found_begin, rest = page.partition(begin)
+    _, found_end, after = rest.partition(end)
+    return f"{before}{begin}\n{text}\n{end}{after}" if found_begin and found_end else None
+
+
+def replace_section(file: Path, begin: str, end: str, text: str) -> bool:
+    """Put the text between the markers of a file; False, and nothing is written, where it lacks them."""
+    new = replaced(file.read_text(encoding="utf-8"), begin, end, text) if file.exists() else None
+    if new is None:
+        return False
+    write_whole(file, new)
+    return True
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it appears whole or not at all; one that is the same already is left alone."""
+    if path.exists() and path.read_bytes() == text.encode():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(text.encode())
+    partial.replace(path)
