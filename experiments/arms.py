@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.convergence import first_passage, settles
+from experiments.convergence import first_passage, settles, time_until
 from experiments.results import Run
 from serving.errors import UsageError
 from serving.histogram import BIN_COUNT, quantiles_s
@@ -56,17 +56,10 @@ class RunSummary:
             late_cost_s=float(cost.iloc[len(cost) * 3 // 4 :].mean()),
             mean_latency_s=float(slots["mean_latency_s"].mean()),
             median_latency_s=np.nan if median_s is None else median_s,
-            first_passage=_time(first_passage, gap),
-            settled=_time(settles, gap),
+            first_passage=time_until(first_passage, gap),
+            settled=time_until(settles, gap),
             drained_slots=float((slots["flags"] == "drained").sum()),
         )
-
-
-def _time(when: Callable[[NDArray[np.float64]], int | None], gap: NDArray[np.float64]) -> float:
-    if np.isnan(gap).all():
-        return np.nan
-    slots = when(gap)
-    return np.inf if slots is None else float(slots)
 
 
 @dataclass(frozen=True)

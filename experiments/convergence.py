@@ -5,6 +5,8 @@ Times are counted in slots played, so slot index t is time t + 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,6 +48,14 @@ def settles(gap: NDArray[np.float64], threshold: float = 1.25, window: int = 25)
         return None
     outside = np.flatnonzero(~within)
     return (int(outside[-1]) + 1 if len(outside) else 0) + window
+
+
+def time_until(when: Callable[[NDArray[np.float64]], int | None], series: NDArray[np.float64]) -> float:
+    """``when(series)`` as a number to compare: infinite for never, NaN where nothing is known."""
+    if np.isnan(series).all():
+        return np.nan
+    slots = when(series)
+    return np.inf if slots is None else float(slots)
 
 
 def settles_q(q_distance: NDArray[np.float64], threshold: float = 0.10, held: float = HELD) -> int | None:

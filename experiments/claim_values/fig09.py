@@ -14,7 +14,7 @@ from experiments.arms import Arm, arms
 from experiments.claim_values.evidence import Evidence
 from experiments.claim_values.outcome import Compute, Missing, Of, Outcome, noted, over_seeds, short
 from experiments.claim_values.times import compare_times
-from experiments.convergence import HELD, settles_q
+from experiments.convergence import HELD, settles_q, time_until
 from experiments.results import Run
 from experiments.statistics import Centre, Statistic, median, ratio
 from serving.errors import UsageError
@@ -97,8 +97,7 @@ def _paired(value: Callable[[Run], float], found: Sequence[Mapping[int, Run]]) -
 
 def conv_q(run: Run) -> float:
     """Slots until Q stays near its end; infinite for never."""
-    settled = settles_q(run.table("diagnostics")["q_distance"].to_numpy(dtype=np.float64))
-    return np.inf if settled is None else float(settled)
+    return time_until(settles_q, run.table("diagnostics")["q_distance"].to_numpy(dtype=np.float64))
 
 
 def last_error(run: Run) -> float:

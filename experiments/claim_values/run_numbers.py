@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.claim_values import slo
-from experiments.convergence import first_passage, settles
+from experiments.convergence import first_passage, settles, time_until
 from experiments.results import Run
 
 Floats = NDArray[np.float64]
@@ -62,8 +61,8 @@ class RunNumbers:
             squared_variation=_mean((latency_s - mean_s) ** 2) / mean_s**2,
             violation_percent=slo.violation_percent(slots),
             utilisation=_mean(cpu if np.isnan(gpu).all() else gpu),
-            settled=_time(settles, gap),
-            first_passage=_time(first_passage, gap),
+            settled=time_until(settles, gap),
+            first_passage=time_until(first_passage, gap),
             met_percent=100 * _mean(slo.met(slots)),
             slo_first=slo.time_to_meet(slots),
             slo_for_good=slo.time_to_meet_for_good(slots),
@@ -95,10 +94,3 @@ def _mean(values: Floats) -> float:
     """Mean of what is known, NaN where nothing is."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else np.nan
-
-
-def _time(when: Callable[[Floats], int | None], gap: Floats) -> float:
-    if np.isnan(gap).all():
-        return np.nan
-    slots = when(gap)
-    return np.inf if slots is None else float(slots)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.claim_values.outcome import Missing, Refuted
-from experiments.convergence import settles, settles_q
+from experiments.convergence import settles, settles_q, time_until
 from experiments.results import Run
 from experiments.sensitivity.conditions import FIXED, PUBLISHED, TUNED, Condition
 from experiments.statistics import Estimate, Statistic, bootstrap, mean, median, ratio, reduction_percent
@@ -33,16 +33,12 @@ def cost(run: Run) -> float:
 def settled(run: Run) -> float:
     """Slots until the gap to the best configuration stays within 25 %; NaN without a table of the truth."""
     gap = run.table("slots")["gap"].to_numpy(dtype=np.float64)
-    return np.nan if np.isnan(gap).all() else _time(settles(gap))
+    return time_until(settles, gap)
 
 
 def settled_q(run: Run) -> float:
     """Slots until the Q table stays within 10 % of where it ends."""
-    return _time(settles_q(run.table("diagnostics")["q_distance"].to_numpy(dtype=np.float64)))
-
-
-def _time(slots: int | None) -> float:
-    return np.inf if slots is None else float(slots)
+    return time_until(settles_q, run.table("diagnostics")["q_distance"].to_numpy(dtype=np.float64))
 
 
 def utilisation(run: Run) -> float:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from experiments.convergence import first_passage, settles, settles_q, windowed_gap
+from experiments.convergence import first_passage, settles, settles_q, time_until, windowed_gap
 
 GAPS = arrays(np.float64, st.integers(1, 60), elements=st.floats(1.0, 20.0))
 
@@ -22,6 +22,12 @@ def test_the_window_is_a_geometric_mean():
 def test_a_run_that_is_good_from_the_start_needs_one_window():
     assert first_passage(pieces((100, 1.2))) == 25
     assert settles(pieces((100, 1.2))) == 25
+
+
+def test_never_is_infinite_and_a_run_without_the_truth_cannot_say():
+    assert time_until(settles, pieces((100, 1.2))) == 25
+    assert time_until(settles, pieces((100, 3.0))) == np.inf
+    assert np.isnan(time_until(settles, pieces((100, np.nan))))
 
 
 def test_first_passage_and_settling_differ_when_a_run_falls_back():
