@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from experiments.convergence import first_passage, settles, settles_q
 from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
 from experiments.results import Run, finished_runs
+from experiments.statistics import Estimate, bootstrap, median
 
 
 def draw(runs: Path) -> Drawing:
@@ -26,15 +27,21 @@ def draw(runs: Path) -> Drawing:
     data = pd.DataFrame([_outcome(run) for run in found]).sort_values(
         ["gamma", "radius", "seed"], ignore_index=True
     )
-    gammas = sorted(data["gamma"].unique())
+    return drawing(data)
+
+
+def drawing(runs: pd.DataFrame) -> Drawing:
+    """The figure of what the runs came to: one row per run, see ``_outcome``."""
+    summary = medians(runs)
+    gammas = sorted(runs["gamma"].unique())
     figure, axes = plt.subplots(
         len(gammas), 2, figsize=(WIDE_INCHES, 2.4 * len(gammas)), sharex=True, squeeze=False
     )
-    slots = int(data["slots"].max())
+    slots = int(runs["slots"].max())
     for row, gamma in zip(axes, gammas, strict=True):
-        mine = data[data["gamma"] == gamma]
-        _times(row[0], mine, slots)
-        _errors(row[1], mine)
+        mine, middle = runs[runs["gamma"] == gamma], summary[summary["gamma"] == gamma]
+        _times(row[0], mine, middle, slots)
+        _errors(row[1], mine, middle)
         row[0].set_title(f"discount {gamma:g}", loc="left")
     for bottom in axes[-1]:
         bottom.set_xlabel("radius of the region (grid steps)")
@@ -51,15 +58,38 @@ def draw(runs: Path) -> Drawing:
         ),
         caption=(
             f"Preset rrl_paper with the constant estimator, 14 requests/s, {slots} slots, "
-            f"{data['seed'].nunique()} seed(s); dots are seeds, lines medians. Left: slots until Q stays "
-            "within 10 % of its end and had half the run to show it (conv. of Q), and until the noise-free "
-            "gap to the best configuration, averaged over 25 slots, is first at most 1.25 (first passage) or "
-            "stays so (settled); triangles at the top are seeds that never got there. Right: errors at the "
-            "end of the run."
+            f"{runs['seed'].nunique()} seed(s); dots are seeds, lines medians over seeds, bars "
+            "and bands their 95 % bootstrap intervals (a bar that ends at the triangles has no upper end). "
+            "Left: slots until Q stays within 10 % of its end and had half the run to show it (conv. of Q), "
+            "and until the noise-free gap to the best configuration, averaged over 25 slots, is first at "
+            "most 1.25 (first passage) or stays so (settled); triangles at the top are seeds that never got "
+            "there. Right: errors at the end of the run."
         ),
         figure=figure,
-        data=data,
+        data=pd.concat([runs.assign(what="run"), summary], ignore_index=True),
     )
+
+
+def medians(runs: pd.DataFrame) -> pd.DataFrame:
+    """Medians over seeds with 95 % bootstrap intervals; a time that is never reached is infinite.
+
+    Returns:
+        Three rows per discount and radius, told apart by ``what``: ``median``, ``low``, ``high``.
+    """
+    rows: list[dict[str, object]] = []
+    for (gamma, radius), mine in runs.groupby(["gamma", "radius"]):
+        found = {column: _median(mine[column]) for column in _MEASURED}
+        rows += [
+            {"what": what, "gamma": gamma, "radius": radius, "slots": mine["slots"].max()}
+            | {column: getattr(one, "value" if what == "median" else what) for column, one in found.items()}
+            for what in _WHAT
+        ]
+    return pd.DataFrame(rows)
+
+
+def _median(numbers: pd.Series[float]) -> Estimate:
+    values = numbers.fillna(np.inf).to_numpy(dtype=np.float64)
+    return bootstrap([values[:, None]], lambda resampled: median(resampled[..., 0]))
 
 
 def _outcome(run: Run) -> dict[str, float | None]:
@@ -80,6 +110,8 @@ def _outcome(run: Run) -> dict[str, float | None]:
     }
 
 
+_WHAT = ("median", "low", "high")
+_MEASURED = ("conv_q", "first_passage", "settled", "prediction_error", "q_star_distance", "mean_cost_s")
 _SERIES = {
     "conv_q": ("conv. of Q", "#0072B2", -0.08),
     "first_passage": ("gap: first passage", "#E69F00", 0.0),
@@ -87,16 +119,20 @@ _SERIES = {
 }
 
 
-def _times(axes: Axes, data: pd.DataFrame, slots: int) -> None:
+def _times(axes: Axes, runs: pd.DataFrame, summary: pd.DataFrame, slots: int) -> None:
     never_at = slots * 1.3
     for column, (name, colour, shift) in _SERIES.items():
-        reached = data[data[column].notna()]
-        never = data[data[column].isna()]
+        reached = runs[runs[column].notna()]
+        never = runs[runs[column].isna()]
         axes.scatter(reached["radius"] + shift, reached[column], color=colour, s=8, alpha=0.6, linewidths=0)
         axes.scatter(never["radius"] + shift, np.full(len(never), never_at), color=colour, s=14, marker="^")
         # The median of a radius at which half the seeds or more never got there is not drawn.
-        medians = data.groupby("radius")[column].apply(lambda times: times.fillna(np.inf).median())
-        axes.plot(medians.index, medians.where(np.isfinite(medians)), ".-", color=colour, label=name)
+        middle, low, high = _bars(summary, column)
+        drawn = np.isfinite(middle)
+        middle, low, high = middle[drawn], low[drawn], high[drawn].clip(upper=never_at)
+        bars = [middle - low, high - middle]
+        axes.plot(middle.index + shift, middle, ".-", color=colour, label=name)
+        axes.errorbar(middle.index + shift, middle, bars, fmt="none", color=colour, elinewidth=0.8, capsize=2)
     axes.axhline(slots * 1.12, color="#999999", linewidth=0.6, linestyle="--")
     axes.set_yscale("log")
     axes.set_ylim(20, slots * 1.6)  # nothing can be reached before 25 slots: the window of the gap
@@ -105,13 +141,19 @@ def _times(axes: Axes, data: pd.DataFrame, slots: int) -> None:
     axes.set_ylabel("time (slots)")
 
 
-def _errors(axes: Axes, data: pd.DataFrame) -> None:
+def _errors(axes: Axes, runs: pd.DataFrame, summary: pd.DataFrame) -> None:
     for column, name, colour in (
         ("prediction_error", "median error of predicted cost", "#D55E00"),
         ("q_star_distance", "distance of Q from the true Q*", "#666666"),
     ):
-        axes.scatter(data["radius"], 100 * data[column], color=colour, s=8, alpha=0.6, linewidths=0)
-        medians = data.groupby("radius")[column].median()
-        axes.plot(medians.index, 100 * medians, color=colour, label=name)
+        axes.scatter(runs["radius"], 100 * runs[column], color=colour, s=8, alpha=0.6, linewidths=0)
+        middle, low, high = (100 * one for one in _bars(summary, column))
+        axes.plot(middle.index, middle, color=colour, label=name)
+        axes.fill_between(middle.index, low, high, color=colour, alpha=0.2, linewidth=0)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("error (%)")
+
+
+def _bars(summary: pd.DataFrame, column: str) -> list[pd.Series[float]]:
+    """Median, low and high of one number, by radius."""
+    return [summary[summary["what"] == what].set_index("radius")[column] for what in _WHAT]

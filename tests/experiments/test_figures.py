@@ -13,7 +13,7 @@ from tests_support import SMALL
 
 from experiments import surface
 from experiments.convergence import first_passage, settles
-from experiments.figures import fig02, fig03, fig04, fig05, style
+from experiments.figures import fig02, fig03, fig04, fig05, fig09, style
 from experiments.results import finished_runs, slots_of
 from experiments.settings import compose_settings
 from experiments.truth import cost_table, read_arrays
@@ -55,6 +55,31 @@ def test_fig09_draws_what_the_runs_say(drawn, world):
         drawn_run = numbers.loc[(run.config["agent"]["radius"], run.config["seed"])]
         for column, expected in [("first_passage", first_passage(gap)), ("settled", settles(gap))]:
             assert drawn_run[column] == expected or (expected is None and np.isnan(drawn_run[column]))
+    summary = pd.read_csv(drawn / "fig09.csv").query("what != 'run'").set_index(["radius", "what"])
+    for radius, runs in numbers.query("what == 'run'").groupby("radius"):
+        low, middle, high = (summary.loc[(radius, what), "mean_cost_s"] for what in ("low", "median", "high"))
+        np.testing.assert_allclose([low, high], [runs["mean_cost_s"].min(), runs["mean_cost_s"].max()])
+        assert middle == pytest.approx(runs["mean_cost_s"].median(), rel=1e-5)
+
+
+def test_fig09_counts_never_as_longer_than_any_run_in_medians_and_intervals():
+    known = dict.fromkeys(
+        ("first_passage", "settled", "prediction_error", "q_star_distance", "mean_cost_s"), 1.0
+    )
+    times = {0.0: [None, None, None, 40.0], 1.0: [30.0, 50.0, 60.0, None], 2.0: [10.0] * 4}
+    runs = pd.DataFrame([
+        {"gamma": 0.0, "radius": radius, "seed": seed, "slots": 99, "conv_q": time} | known
+        for radius, all_seeds in times.items()
+        for seed, time in enumerate(all_seeds)
+    ])  # fmt: skip
+    found = fig09.medians(runs).set_index(["radius", "what"])["conv_q"].unstack()
+    np.testing.assert_allclose(found["median"], [np.inf, 55, 10])
+    np.testing.assert_allclose(found["low"], [40, 30, 10])
+    np.testing.assert_allclose(found["high"], [np.inf, np.inf, 10])
+    drawing = fig09.drawing(runs)
+    assert len(drawing.data) == 12 + 9
+    bars = [bar.get_segments() for bar in drawing.figure.axes[0].collections if hasattr(bar, "get_segments")]
+    assert np.concatenate(bars[0])[:, 1].max() == pytest.approx(99 * 1.3)
 
 
 def test_fig04_marks_the_cheapest_configuration_of_its_slice(world, monkeypatch):
