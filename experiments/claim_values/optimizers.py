@@ -17,5 +17,5 @@ def adam_over_ftrl(_evidence: Evidence, results: Path = Path("results/figures/ft
 
     from experiments.studies.ftrl_figure import FEW, adam_and_ftrl
 
-    note = f"{FEW} samples, the authors' set-up, each optimizer at the best of five learning rates"
+    note = f"{FEW} samples, the authors' set-up, each optimizer at the best of its learning rates"
     return over_seeds([adam_and_ftrl(pd.read_csv(results))], ratio, note)

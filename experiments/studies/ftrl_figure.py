@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from experiments.figures.style import WIDE_INCHES, Drawing
+from experiments.statistics import bootstrap, mean
 
 FEW = 30  # samples; fixed before the study was run
 TENSORFLOWS = 0.1  # its default accumulator, and the authors'
@@ -30,16 +31,33 @@ def select(
     ]
 
 
+def mean_by_rate(rows: pd.DataFrame) -> pd.Series[float]:
+    """Mean error over seeds, by learning rate in ascending order."""
+    return rows.groupby("learning_rate")["error"].mean()
+
+
 def at_best_rate(rows: pd.DataFrame) -> NDArray[np.float64]:
     """Errors in order of the seeds, at the learning rate with the least mean error."""
-    best = rows.groupby("learning_rate")["error"].mean().idxmin()
+    best = mean_by_rate(rows).idxmin()
     return rows[rows["learning_rate"] == best].sort_values("seed")["error"].to_numpy(dtype=np.float64)
+
+
+def at_the_edge(data: pd.DataFrame) -> list[str]:
+    """Where the best learning rate is the least or the largest tried, so that a better one may lie beyond."""
+    found = []
+    for setup, title in _SETUPS.items():
+        for name, (label, _) in _LOOK.items():
+            for samples in sorted(data["samples"].unique()):
+                means = mean_by_rate(select(data, setup, name, samples))
+                if len(means) > 1 and means.idxmin() in (means.index[0], means.index[-1]):
+                    found.append(f"{label} with {samples} samples ({title})")
+    return found
 
 
 def adam_and_ftrl(data: pd.DataFrame) -> NDArray[np.float64]:
     """Errors with few samples in the authors' set-up, Adam's and FTRL's; shape (seeds, 2).
 
-    Each at the best of its five learning rates.
+    Each at the best of its learning rates.
     """
     return np.column_stack([at_best_rate(select(data, "authors", name)) for name in ("adam", "ftrl")])
 
@@ -53,7 +71,7 @@ def draw(data: pd.DataFrame, steps: int) -> Drawing:
             _over_rates(right, data, setup, name)
         left.set_title(f"{title}, best learning rate", loc="left")
         right.set_title(f"{title}, {FEW} samples", loc="left")
-        left.set_ylabel("median held-out error (%)")
+        left.set_ylabel("held-out error (%)")
         left.set_ylim(bottom=0)
         left.legend()
     axes[0, 1].plot([], [], ":", color="#666666", label="accumulator 0.01")
@@ -77,10 +95,11 @@ def draw(data: pd.DataFrame, steps: int) -> Drawing:
         caption=(
             f"The network of RRL trained anew for {steps} steps of minibatch 64 on WiKi slots served under "
             f"random configurations, {data['seed'].nunique()} seed(s). Error: median over held-out slots of "
-            "|prediction - noise-free cost| over that cost; left: lines are medians over seeds, bands their "
-            "quartiles. FTRL is TensorFlow's, with its accumulator of 0.1 unless said; centred keeps the "
-            "drawn weights as its centre. Sensitivity: worst mean error over the best among five learning "
-            f"rates, {FEW} samples: " + ", ".join(spreads) + "."
+            "|prediction - noise-free cost| over that cost; lines are means over seeds, bands their 95 % "
+            "bootstrap intervals. FTRL is TensorFlow's, with its accumulator of 0.1 unless said; centred "
+            "keeps the drawn weights as its centre. Sensitivity: worst mean error over the best among the "
+            f"learning rates drawn, {FEW} samples: {', '.join(spreads)}. Best rate at the edge of those "
+            f"tried: {', '.join(at_the_edge(data)) or 'nowhere'}."
         ),
         figure=figure,
         data=data,
@@ -90,11 +109,11 @@ def draw(data: pd.DataFrame, steps: int) -> Drawing:
 def _over_samples(axes: Axes, data: pd.DataFrame, setup: str, name: str) -> None:
     label, colour = _LOOK[name]
     samples = sorted(data["samples"].unique())
-    errors = 100 * np.array([at_best_rate(select(data, setup, name, count)) for count in samples])
-    axes.plot(samples, np.median(errors, axis=1), ".-", color=colour, label=label)
-    axes.fill_between(
-        samples, *np.quantile(errors, (0.25, 0.75), axis=1), color=colour, alpha=0.2, linewidth=0
-    )
+    errors = [100 * at_best_rate(select(data, setup, name, count)) for count in samples]
+    means = [bootstrap([one[:, None]], lambda runs: mean(runs[..., 0])) for one in errors]
+    axes.plot(samples, [one.value for one in means], ".-", color=colour, label=label)
+    low, high = [one.low for one in means], [one.high for one in means]
+    axes.fill_between(samples, low, high, color=colour, alpha=0.2, linewidth=0)
     axes.set_xscale("log")
     axes.set_xticks(samples, [str(count) for count in samples])
     axes.minorticks_off()
@@ -104,11 +123,11 @@ def _over_rates(axes: Axes, data: pd.DataFrame, setup: str, name: str) -> None:
     for accumulator, style in ((TENSORFLOWS, ".-"), (0.01, ".:"), (1.0, ".--")):
         rows = select(data, setup, name, accumulator=accumulator)
         if len(rows) and (name == "ftrl" or accumulator == TENSORFLOWS):
-            medians = 100 * rows.groupby("learning_rate")["error"].median()
-            axes.plot(medians.index, medians, style, color=_LOOK[name][1])
+            means = 100 * mean_by_rate(rows)
+            axes.plot(means.index, means, style, color=_LOOK[name][1])
     axes.set_xscale("log")
 
 
 def _spread(data: pd.DataFrame, setup: str, name: str) -> float:
-    means = select(data, setup, name).groupby("learning_rate")["error"].mean()
+    means = mean_by_rate(select(data, setup, name))
     return float(means.max() / means.min())

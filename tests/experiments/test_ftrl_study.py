@@ -10,8 +10,9 @@ from tests_support import SMALL
 from experiments.claim_values.evidence import Evidence
 from experiments.claim_values.optimizers import adam_over_ftrl
 from experiments.claim_values.outcome import Measured, Missing
+from experiments.settings import compose_settings
 from experiments.studies import ftrl
-from experiments.studies.ftrl_figure import FEW, adam_and_ftrl
+from experiments.studies.ftrl_figure import FEW, adam_and_ftrl, at_the_edge, draw
 
 
 @pytest.mark.slow
@@ -32,6 +33,30 @@ def test_the_study_measures_every_variant_and_leaves_what_the_claim_reads(world,
     assert centred.loc[300] < centred.loc[10]
     assert adam_and_ftrl(data).shape == (2, 2)
     assert isinstance(adam_over_ftrl(Evidence([])), Measured)
+
+
+def test_lines_are_means_at_the_rate_whose_mean_is_least_and_an_edge_is_told():
+    # Over seeds: rate 0.1 has the least median (0.1), rate 0.7 the least mean.
+    by_rate = {0.01: (0.9, 0.9, 0.9), 0.1: (0.1, 0.1, 2.8), 0.7: (0.5, 0.6, 0.4), 2.0: (0.8, 0.8, 0.8)}
+    data = pd.DataFrame([
+        {"setup": "authors", "optimizer": "ftrl", "learning_rate": rate, "initial_accumulator": 0.1,
+         "samples": samples, "seed": seed, "error": error}
+        for rate, errors in by_rate.items() for samples in (10, FEW) for seed, error in enumerate(errors)
+    ])  # fmt: skip
+    left, right = draw(data, 1).figure.axes[:2]
+    np.testing.assert_allclose(left.lines[0].get_ydata(), [50, 50])
+    np.testing.assert_allclose(right.lines[0].get_ydata(), [90, 100, 50, 80])
+    assert at_the_edge(data) == []
+    assert at_the_edge(data[data["learning_rate"] < 2.0]) == [
+        f"FTRL with {samples} samples (the authors' set-up)" for samples in (10, FEW)
+    ]
+
+
+def test_the_rates_that_we_use_are_among_those_tried():
+    for preset, setup in (("rrl_code", "authors"), ("rrl_nn", "scaled")):
+        settings = compose_settings([f"agent={preset}"])["agent"]["estimator_settings"]
+        assert settings["learning_rate"] in ftrl.RATES[setup]["ftrl"]
+    assert {len(rates) for setup in ftrl.RATES.values() for rates in setup.values()} == {7}
 
 
 def test_each_optimizer_is_taken_at_its_best_learning_rate(tmp_path):
