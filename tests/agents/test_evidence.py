@@ -66,19 +66,9 @@ def test_a_saved_agent_goes_on_as_if_never_stopped():
     np.testing.assert_array_equal(agent.table.values, other.table.values)
 
 
-@pytest.mark.parametrize(
-    ("preset", "steepness"),
-    [
-        ("rrl", 0.5),
-        ("rrl", 1.5),
-        ("rrl", 3.0),
-        pytest.param("rrl_plus", 0.5, marks=pytest.mark.slow),
-        pytest.param("rrl_plus", 1.5, marks=pytest.mark.slow),
-    ],
-)
-def test_with_it_the_robust_presets_solve_the_identity_environment_however_steep(preset, steepness):
-    # Neighbours cost up to 1.5, 3 and 9 times as much; random play ends at 1.5, 3.7 and 25.
-    assert sum(ratio <= 1.2 for ratio in last_ratios(preset, steepness, evidence="nearest")) >= 9
+def test_with_it_rrl_solves_the_identity_environment_where_neighbours_cost_nine_times_as_much():
+    # Random play ends at 25 there. Less steep surfaces: test_presets.py.
+    assert sum(ratio <= 1.2 for ratio in last_ratios("rrl", 3.0)) >= 9
 
 
 def test_a_wrong_name_is_refused_in_one_line():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,11 @@ def build(preset: str, surface: Surface, seed: int, **overrides: Any) -> Agent:
     target = getattr(import_module(module), name)
     loads = np.arange(float(len(surface.cost)))
     table = CostTable(loads, surface.cost, 0 * surface.cost, surface.cost < 0)
+    start = np.random.default_rng([seed, 2]).integers(surface.space.size)
     true_load_rps = np.random.default_rng([surface.seed, 1]).integers(len(loads), size=2001).astype(float)
     offered = {
         "space": surface.space, "rng": np.random.default_rng(seed), "load_levels": len(loads),
+        "start": surface.space.configurations[int(start)],
         "max_load_rps": float(len(loads)), "slo_s": 0.4,
         "cost_table": table, "true_load_rps": true_load_rps,
     }  # fmt: skip
@@ -57,48 +60,58 @@ def test_the_oracle_preset_is_the_lower_bound_at_every_slot():
         assert cost == surface.cost[load].min()
 
 
+def last_ratio(preset: str, steepness: float, seed: int, **overrides: Any) -> float:
+    """Mean cost over the best in the last 50 of 300 slots: 27 configurations, 10 % noise."""
+    surface = Surface.smooth(loads=1, noise=0.1, seed=seed, steepness=steepness)
+    last = surface.run(build(preset, surface, seed, **overrides), 300)[-50:]
+    return float(np.mean([cost / surface.cost[load].min() for load, _, cost in last]))
+
+
 def last_ratios(preset: str, steepness: float, **overrides: Any) -> list[float]:
-    """Mean cost over the best in the last 50 of 300 slots, per seed: 27 configurations, 10 % noise."""
-    ratios = []
+    """``last_ratio`` of ten seeds."""
+    return [last_ratio(preset, steepness, seed, **overrides) for seed in range(10)]
+
+
+@pytest.mark.parametrize("overrides", [{"radius": 0.0, "init": "inverse_size"}, {"radius": 1.0}])
+def test_rrl_learns_to_within_a_fifth_of_the_best_with_small_regions_too(overrides):
+    assert sum(ratio <= 1.2 for ratio in last_ratios("rrl", 0.5, **overrides)) >= 9
+
+
+STEEPNESS = {"smooth": 0.5, "steep": 1.5}
+SEEDS_WITHIN = {"yes": range(9, 11), "nearly": range(7, 10), "no": range(7)}
+QUICK = {"q_learning", "q_learning_tuned", "rrl", "rrl_tuned", "rrl_paper", "deeprm"}
+
+
+def documented() -> list[tuple[str, dict[str, Any], str, str]]:
+    """(preset, changed settings, surface, what docs/agents.md says of it), a row per cell of its table."""
+    page = (FOLDER.parents[1] / "docs" / "agents.md").read_text()
+    found = re.findall(r"^\| `(\w+)` \| ((?:`\S+` )*)\| (\w+) \| (\w+) \|$", page, re.MULTILINE)
+    return [
+        (preset, {key: yaml.safe_load(value) for key, value in re.findall(r"`(\w+)=(\S+)`", changed)}, *cell)
+        for preset, changed, *said in found
+        for cell in zip(STEEPNESS, said, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "surface", "said"),
+    [pytest.param(*row, marks=[] if row[0] in QUICK else pytest.mark.slow) for row in documented()],
+)
+def test_the_identity_environment_is_solved_or_not_as_the_docs_say(preset, overrides, surface, said):
+    within = 0
     for seed in range(10):
-        surface = Surface.smooth(loads=1, noise=0.1, seed=seed, steepness=steepness)
-        last = surface.run(build(preset, surface, seed, **overrides), 300)[-50:]
-        ratios.append(float(np.mean([cost / surface.cost[load].min() for load, _, cost in last])))
-    return ratios
+        within += last_ratio(preset, STEEPNESS[surface], seed, **overrides) <= 1.2
+        if {within, within + 9 - seed} <= set(SEEDS_WITHIN[said]):
+            return  # whatever the other seeds do
+    pytest.fail(f"{within} of 10 seeds are within: docs/agents.md says {said}")
 
 
-@pytest.mark.parametrize(
-    ("preset", "overrides"),
-    [
-        ("q_learning", {"gamma": 0.0}),
-        ("rrl", {"radius": 0.0, "init": "inverse_size"}),
-        ("rrl", {"radius": 1.0}),
-    ],
-)
-def test_learns_to_within_a_fifth_of_the_best_where_neighbours_cost_about_the_same(preset, overrides):
-    # Random play ends at 1.3 to 1.6 here. As shipped, q_learning (gamma 0.9) gets there in 1 seed of 10 and
-    # stays at 1.17 to 1.38: its policy at beta 20 over a horizon of ten slots is soft for so short a run.
-    assert sum(ratio <= 1.2 for ratio in last_ratios(preset, 0.5, **overrides)) >= 9
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("steepness", [0.5, 1.5])
-@pytest.mark.parametrize(
-    ("preset", "overrides"),
-    [("q_learning", {"gamma": 0.0}), ("rrl_tuned", {}), ("rrl_plus_tuned", {}), ("deeprm_tuned", {})],
-)
-def test_solves_the_identity_environment_however_steep(preset, overrides, steepness):
-    # Not so as shipped: q_learning (see above) and deeprm, which at its published learning rate of 0.001 is
-    # still where random play is (1.3 to 1.6, and 2.4 to 4.5 where it is steep).
-    assert sum(ratio <= 1.2 for ratio in last_ratios(preset, steepness, **overrides)) >= 9
-
-
-@pytest.mark.slow
-def test_capes_learns_within_300_slots_when_it_explores_for_half_of_them():
-    # As shipped 9 of 10 seeds get there too, narrowly (1.07 to 1.20): epsilon is still about a half then.
-    # The values here were picked on this very surface: they show that it learns, not how well.
-    faster = {"anneal_actions": 150, "learning_rate": 1e-3, "gamma": 0.8, "soft_update": 0.05}
-    assert sum(ratio <= 1.2 for ratio in last_ratios("capes", 0.5, **faster)) >= 9
+def test_the_docs_say_of_every_robust_and_tuned_preset_whether_it_learns():
+    settings = {
+        preset: yaml.safe_load((FOLDER / f"{preset}.yaml").read_text())["settings"] for preset in OURS
+    }
+    ours = {preset for preset, label in settings.items() if label in ("robust", "tuned")}
+    assert ours <= {preset for preset, *_ in documented()}
 
 
 def test_the_gap_that_stays_grows_with_the_region():
