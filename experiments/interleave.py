@@ -1,9 +1,12 @@
 """Runs that take turns on one real system: ``python -m experiments.interleave agent=rrl,rrl_plus ...``.
 
-Settings are those of ``experiments.run --multirun``. Every run serves ``turn=10`` slots, then the next one
-has its turn, so that an hour in which the machine is slow hurts all alike. A turn begins with nobody waiting.
-What was measured is kept: started again after an interruption, the runs go on where they were. The folders
-of the finished runs are printed.
+Settings are those of ``experiments.run --multirun``, but that agents learn between slots unless
+``learning=background`` is given: what learns beside serving takes cores from the servers of this machine, the
+more the heavier the agent, which a comparison of choices should not measure.
+
+Every run serves ``turn=10`` slots, then the next one has its turn, so that an hour in which the machine is
+slow hurts all alike. A turn begins with nobody waiting. What was measured is kept: started again after an
+interruption, the runs go on where they were. The folders of the finished runs are printed.
 """
 
 from __future__ import annotations
@@ -59,10 +62,8 @@ class Turns:
 def interleave(settings: Sequence[dict[str, Any]], turn: int) -> list[Path]:
     """Serve runs in turns of so many slots until all are finished; their folders, in the order given.
 
-    Runs whose systems are set alike share one.
-
-    Raises:
-        UsageError: for settings under which a run cannot be taken up again.
+    Runs whose systems are set alike share one. Learning in the background, too, depends on no timing (see
+    ``agents.background``), and waits at the end of a slot: it reaches into no other run's turn.
     """
     systems: dict[str, ServingSystem] = {}
     try:
@@ -80,10 +81,6 @@ def interleave(settings: Sequence[dict[str, Any]], turn: int) -> list[Path]:
 
 
 def _run(plain: dict[str, Any], systems: dict[str, ServingSystem]) -> Turns:
-    if plain["learning"] != "inline":
-        raise UsageError(
-            f"learning={plain['learning']}, expected inline: the same measurements must give the same choices"
-        )
     key = json.dumps([plain["system"], plain["hardware"], plain["model"], plain["objective"]], sort_keys=True)
     if key not in systems:
         systems[key] = build_system(plain)
@@ -107,7 +104,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if not turns[-1].isdigit() or int(turns[-1]) < 1:
             raise UsageError(f"turn={turns[-1]}, expected an integer >= 1 (slots)")
-        for folder in interleave([compose_settings(job) for job in jobs(overrides)], int(turns[-1])):
+        settings = [compose_settings(["learning=inline", *job]) for job in jobs(overrides)]
+        for folder in interleave(settings, int(turns[-1])):
             print(folder)
     except UsageError as error:
         print(error, file=sys.stderr)

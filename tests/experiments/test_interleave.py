@@ -85,15 +85,18 @@ def test_runs_take_turns_on_one_system_that_is_emptied_in_between(tmp_path, watc
     assert list(first["preset"].unique()) == ["rrl"]
 
 
-@pytest.mark.parametrize("patience", [3, 5, 10])
-def test_an_interrupted_run_goes_on_where_it_was(tmp_path, watched, patience):
-    whole = interleave(runs(tmp_path / "whole"), turn=3)
+@pytest.mark.parametrize(
+    ("patience", "learning"), [(3, "inline"), (5, "inline"), (10, "inline"), (9, "background")]
+)
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path, watched, patience, learning):
+    said = f"learning={learning}"
+    whole = interleave(runs(tmp_path / "whole", said), turn=3)
     watched["patience"] = patience
     with pytest.raises(KeyboardInterrupt):
-        interleave(runs(tmp_path / "broken"), turn=3)
+        interleave(runs(tmp_path / "broken", said), turn=3)
     assert MADE[-1].closed
     watched["patience"] = None
-    broken = interleave(runs(tmp_path / "broken"), turn=3)
+    broken = interleave(runs(tmp_path / "broken", said), turn=3)
     assert len(MADE[-1].served) == 14 - patience
     for one, other in zip(rows(whole), rows(broken), strict=True):
         at_turns = patience % 3 == 0 or None  # in mid-turn, what the simulator held is lost
@@ -101,7 +104,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, watched, patience):
         pd.testing.assert_frame_equal(one[columns], other[columns])
     assert not list((tmp_path / "broken").glob("**/*.slots"))
     served = len(MADE[-1].served)
-    interleave(runs(tmp_path / "broken"), turn=3)
+    interleave(runs(tmp_path / "broken", said), turn=3)
     assert MADE[-1].served == [], f"finished runs were run again, after {served}"
 
 
@@ -139,10 +142,17 @@ def test_systems_set_otherwise_are_systems_of_their_own(tmp_path, watched):
     ("arguments", "line"),
     [
         (["turn=0"], "turn=0, expected an integer >= 1"),
-        (["learning=background"], "learning=background, expected inline"),
         (["agent=rrl,nobody"], "agent=nobody is not known"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path, capsys, arguments, line):
     assert main([*SMALL, f"output_dir={tmp_path}", *arguments]) == 2
     assert line in capsys.readouterr().err
+
+
+def test_agents_learn_between_slots_unless_told_otherwise_also_on_real_servers(monkeypatch):
+    asked = []
+    monkeypatch.setattr(interleaving, "interleave", lambda settings, _: asked.extend(settings) or [])
+    for said in ([], ["learning=background"]):
+        assert main(["system=testbed", "truth=false", *said]) == 0
+    assert [plain["learning"] for plain in asked] == ["inline", "background"]

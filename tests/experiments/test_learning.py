@@ -66,6 +66,15 @@ def test_background_is_learning_one_slot_late(agent):
     assert background != run(settings(*agent))
 
 
+@pytest.mark.parametrize("system", ["sim_cpu", "sim_gpu", "testbed", "testbed_batching"])
+def test_on_real_servers_agents_learn_beside_serving_unless_told_otherwise(system):
+    real = system.startswith("testbed")
+    of_system = ["truth=false", f"system={system}"]
+    assert compose_settings(of_system)["learning"] == ("background" if real else "inline")
+    for learning in ("inline", "background"):
+        assert compose_settings([*of_system, f"learning={learning}"])["learning"] == learning
+
+
 def test_what_is_learned_and_when_is_part_of_the_run_id():
     changes = ([], ["learning=background"], ["drain_rule=true"], ["drain_backlog=9"])
     assert len({run_id(settings(*change)) for change in changes}) == 4
