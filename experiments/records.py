@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SEMANTICS_VERSION = 2  # raised when the same settings give other rows than before
 ROOT = Path(__file__).resolve().parent.parent
+_WRITTEN = (":(exclude)results", ":(exclude)README.md")
 _PACKAGES = ("numpy", "simpy", "numba", "pandas", "pyarrow", "hydra-core", "gymnasium")
 
 
@@ -41,7 +42,10 @@ def content_hash(settings: Mapping[str, Any]) -> str:
 
 @cache
 def git_state() -> dict[str, Any]:
-    """Revision of the checkout and whether files differ from it; None where git or the history is missing."""
+    """Revision of the checkout and whether files differ from it; None where git or the history is missing.
+
+    What the project's own commands write (results, sections of the README) changes no run and does not count.
+    """
 
     def git(*arguments: str) -> str | None:
         try:
@@ -52,7 +56,7 @@ def git_state() -> dict[str, Any]:
             return None
         return done.stdout.strip()
 
-    changes = git("status", "--porcelain", "--untracked-files=no")
+    changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN)
     return {"revision": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments import records
 from experiments.bench_simulator import run_once
 from experiments.records import RunFolder, content_hash, is_finished
 from experiments.results import finished_runs
@@ -108,6 +109,19 @@ def test_the_manifest_says_how_the_run_came_about(finished):
     assert manifest["seed"] == 3
     assert manifest["config"]["agent"]["preset"] == "random"
     assert {"argv", "git", "versions", "machine", "start", "end"} <= set(manifest)
+
+
+def test_a_checkout_is_as_committed_whatever_our_commands_write(tmp_path, monkeypatch):
+    for name in ("README.md", "code.py", "results/claims.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("committed")
+    me = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "--quiet"], ["add", "."], [*me, "commit", "--quiet", "-m", "all"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(records, "ROOT", tmp_path)
+    for name, dirty in (("README.md", False), ("results/claims.csv", False), ("code.py", True)):
+        (tmp_path / name).write_text("changed")
+        assert records.git_state.__wrapped__()["dirty"] is dirty, name
 
 
 def test_a_finished_run_is_used_again_and_a_broken_one_redone(tmp_path):
