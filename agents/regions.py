@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -66,6 +65,8 @@ def checked_radii(key: str, radii: Any) -> NDArray[np.float64]:
         UsageError: if it is no list of finite numbers >= 0.
     """
     listed = isinstance(radii, Sequence | np.ndarray) and not isinstance(radii, str)
-    if not listed or not all(isinstance(one, Real) and 0 <= one < np.inf for one in radii):
+    if not listed or not all(
+        isinstance(one, int | float | np.integer) and 0 <= one < np.inf for one in radii
+    ):
         raise UsageError(f"{key}={radii}, expected a list of finite numbers >= 0 (grid steps)")
     return np.array(radii, dtype=float)

@@ -88,7 +88,7 @@ def medians(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _median(numbers: pd.Series[float]) -> Estimate:
-    values = numbers.fillna(np.inf).to_numpy(dtype=np.float64)
+    values = np.array(numbers.fillna(np.inf), dtype=np.float64)
     return bootstrap([values[:, None]], lambda resampled: median(resampled[..., 0]))
 
 

@@ -39,8 +39,9 @@ def test_lines_are_means_at_the_rate_whose_mean_is_least_and_an_edge_is_told():
     # Over seeds: rate 0.1 has the least median (0.1), rate 0.7 the least mean.
     by_rate = {0.01: (0.9, 0.9, 0.9), 0.1: (0.1, 0.1, 2.8), 0.7: (0.5, 0.6, 0.4), 2.0: (0.8, 0.8, 0.8)}
     data = pd.DataFrame([
-        {"setup": "authors", "optimizer": "ftrl", "learning_rate": rate, "initial_accumulator": 0.1,
+        {"setup": setup, "optimizer": "ftrl", "learning_rate": rate, "initial_accumulator": 0.1,
          "samples": samples, "seed": seed, "error": error}
+        for setup in ("authors", "scaled")
         for rate, errors in by_rate.items() for samples in (10, FEW) for seed, error in enumerate(errors)
     ])  # fmt: skip
     left, right = draw(data, 1).figure.axes[:2]
@@ -48,7 +49,9 @@ def test_lines_are_means_at_the_rate_whose_mean_is_least_and_an_edge_is_told():
     np.testing.assert_allclose(right.lines[0].get_ydata(), [90, 100, 50, 80])
     assert at_the_edge(data) == []
     assert at_the_edge(data[data["learning_rate"] < 2.0]) == [
-        f"FTRL with {samples} samples (the authors' set-up)" for samples in (10, FEW)
+        f"FTRL with {samples} samples ({setup})"
+        for setup in ("the authors' set-up", "set-up of rrl_nn")
+        for samples in (10, FEW)
     ]
 
 
