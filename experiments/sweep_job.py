@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import sys
 import threading
 import time
@@ -83,6 +84,8 @@ def _prepare_worker(sweep: Path) -> None:
     host, driver = owner(sweep) or ("", 0)
     ancestors = [process.pid for process in psutil.Process().parents()]
     if host == this_host() and driver in ancestors:  # not so where a cluster runs what it was handed
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver ends it, without a traceback
         threading.Thread(target=_end_with, args=(driver,), name="watch", daemon=True).start()
 
 

@@ -27,6 +27,7 @@ from experiments.sweep_status import DONE, FAILED, LOST, RUNNING, JobStatus, cou
 ROOT = Path(__file__).resolve().parents[2]
 AGENTS = """
 import os
+import signal
 from pathlib import Path
 
 class Good:
@@ -53,10 +54,40 @@ class Deadly(Good):
             if once:
                 Path("deadly").unlink()
             os.kill(os.getpid(), 9)
+
+class Finalised:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+class Interrupting(Good):
+    def __init__(self, space):
+        super().__init__(space)
+        self.held = Finalised()
+    def learn(self, *_):
+        self.held = None
 """
 
 
-def start(folder, *overrides):
+DROWSY = """
+import time
+
+wide_awake = time.sleep
+
+class Dream:
+    def __init__(self, seconds):
+        self.seconds = seconds
+    def __del__(self):
+        try:
+            wide_awake(self.seconds)
+        except KeyboardInterrupt:
+            time.sleep = wide_awake
+            raise  # which Python drops
+
+time.sleep = lambda seconds: Dream(seconds) and None
+"""
+
+
+def start(folder, *overrides, **options):
     """A sweep in a process group of its own, in ``folder``."""
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.run", "--multirun", *overrides],
@@ -66,6 +97,7 @@ def start(folder, *overrides):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        **options,
     )
 
 
@@ -163,17 +195,47 @@ def wait_for_end(process):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("whom", ["group", "driver"])
-def test_an_interrupted_sweep_says_one_line_and_leaves_no_process_and_no_half(tmp_path, whom):
-    process = start(tmp_path, "truth=false", "slots=100000", "agent=random", "seed=range(0,4)")
-    wait_for(tmp_path, "results/runs/single/.*.partial")
-    os.killpg(process.pid, signal.SIGINT) if whom == "group" else os.kill(process.pid, signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
+def ignore_interrupts():
+    """What a shell without job control does for a process in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def assert_interrupted(process):
+    """It says one line, and none of its processes is left."""
+    try:
+        _, err = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     assert process.returncode == 1
     assert err.strip() == "interrupted: 0 runs done; the same command goes on from here"
     wait_for_end(process)
-    assert list((tmp_path / "results" / "runs" / "single").iterdir()) == []
-    assert list((tmp_path / "results" / "sweeps").iterdir()) == []
+
+
+def assert_nothing_is_left(folder):
+    assert list((folder / "results" / "runs" / "single").iterdir()) == []
+    assert list((folder / "results" / "sweeps").iterdir()) == []
+
+
+@pytest.mark.parametrize("whom", ["group", "driver"])
+@pytest.mark.parametrize("how", ["plain", "ignored", "dropped"])
+def test_an_interrupted_sweep_says_one_line_and_leaves_no_process_and_no_half(tmp_path, whom, how):
+    if how == "dropped":  # the driver sleeps in a finaliser
+        (tmp_path / "sitecustomize.py").write_text(DROWSY)
+    prepare = ignore_interrupts if how == "ignored" else None
+    endless = ["truth=false", "slots=100000", "agent=random", "seed=range(0,4)"]
+    process = start(tmp_path, *endless, preexec_fn=prepare)
+    wait_for(tmp_path, "results/runs/single/.*.partial")
+    os.killpg(process.pid, signal.SIGINT) if whom == "group" else os.kill(process.pid, signal.SIGTERM)
+    assert_interrupted(process)
+    assert_nothing_is_left(tmp_path)
+
+
+def test_an_interruption_that_a_finaliser_drops_ends_a_run_in_the_sweeps_own_process(tmp_path):
+    overrides = [*custom(tmp_path, "Interrupting"), "truth=false", "slots=100000", "seed=range(0,4)"]
+    process = start(tmp_path, *overrides, "hydra/launcher=basic")
+    assert_interrupted(process)
+    assert_nothing_is_left(tmp_path)
 
 
 def test_workers_end_with_a_driver_that_is_killed_and_what_they_began_goes_away(tmp_path):
