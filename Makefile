@@ -3,7 +3,7 @@ SHELL := bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce agents studies testbed browser test lint format lock clean
+.PHONY: help setup paper paper-all reproduce agents studies sensitivity testbed browser test lint format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,63 +25,119 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $(STAMP)
 
-# The experiments that `make reproduce` runs; seeds are few so that it ends in minutes.
-SEEDS := range(0,3)
-SWEEP := hydra/launcher=joblib
-FIG11_AGENTS := rrl,rrl_paper,q_learning,random,static,static_best,sequential,tf_default,oracle
-QUICK_AGENTS := $(FIG11_AGENTS),rrl_plus,rrl_plus_paper
-define FIG10
-$(RUN) experiments.run --multirun experiment=fig10 agent=rrl_paper,rrl agent.radius=0,1,2,3,5 'seed=$(SEEDS)' $(SWEEP)
-$(RUN) experiments.run --multirun experiment=fig10 agent=rrl_plus_paper,rrl_plus agent.credit=same_slot,next_slot \
-	'seed=$(SEEDS)' $(SWEEP)
-endef
+PUBLISHED := q_learning,rrl_paper,rrl_plus_paper,deeprm,capes_published
+TUNED := q_learning_tuned,rrl_tuned,rrl_plus_tuned,deeprm_tuned,capes_tuned
+BASELINES := random,static,tf_default,sequential,static_best,oracle
+CORE := $(PUBLISHED),$(TUNED),$(BASELINES)
+# Ten servers take up to ten times as long: who is drawn in Fig. 14, and chance.
+CLUSTER := rrl_plus_paper,capes_published,deeprm,rrl_plus_tuned,capes_tuned,deeprm_tuned,tf_default,random
 
-# Every preset there is, but the user's own and two that take minutes a run; AGENTS=deeprm_pretrained adds that.
+# Every other preset, but the user's own and two that take minutes a run.
 SLOW := custom rrl_code deeprm_pretrained
 COMMA := ,
 SPACE := $(subst ,, )
-AGENTS := $(subst $(SPACE),$(COMMA),$(filter-out $(SLOW),$(notdir $(basename $(wildcard conf/agent/*.yaml)))))
+PRESETS := $(filter-out $(SLOW),$(notdir $(basename $(wildcard conf/agent/*.yaml))))
+EXTRA := $(subst $(SPACE),$(COMMA),$(filter-out $(subst $(COMMA),$(SPACE),$(CORE)),$(PRESETS)))
 
-reproduce: setup ## run the experiments, then write figures, claims and results/report.html
-	@unset PYTHONDONTWRITEBYTECODE
-	started=$$SECONDS
-	echo "1/5 exhaustive tables for Fig. 2 to 5 (about 1 minute on 2 cores)"
-	for figure in fig02 fig03 fig04 fig05 fig05_code; do $(RUN) experiments.truth experiment=$$figure; done
-	echo "2/5 runs for Fig. 9 (about 2 minutes)"
-	$(RUN) experiments.run --multirun experiment=fig09 agent.gamma=0,0.9 agent.radius=0,1,2,3,4,5,6 \
-		'seed=$(SEEDS)' $(SWEEP)
-	$(RUN) experiments.run --multirun experiment=fig09 agent=q_learning agent.gamma=0 'seed=$(SEEDS)' $(SWEEP)
-	echo "3/5 runs for Fig. 10 (about a minute)"
-	$(FIG10)
-	echo "4/5 runs for the table of agents, the quick ones (about a minute)"
-	$(RUN) experiments.run --multirun experiment=agents agent=$(QUICK_AGENTS) workload=wiki,dynamic \
-		'seed=$(SEEDS)' $(SWEEP)
-	echo "5/5 runs for Fig. 11 (about half a minute)"
-	$(RUN) experiments.run --multirun experiment=fig11 agent=$(FIG11_AGENTS) 'seed=$(SEEDS)' $(SWEEP)
-	$(RUN) experiments.figures
-	$(RUN) experiments.compare
-	$(RUN) experiments.claims
-	$(RUN) experiments.report
-	echo "figures: results/figures   claims: results/claims.csv   report: results/report.html"
-	echo "make reproduce took $$((SECONDS - started)) s, set-up aside, with seeds $(SEEDS); verdicts need ten: SEEDS='range(0,10)'"
+# What a recipe below is written in; `took STAGE` notes in results/stages.csv how long the stage that ends here took.
+define WORDS
+unset PYTHONDONTWRITEBYTECODE
+stage_began=$$SECONDS
+table() { $(RUN) experiments.truth "$$@"; }
+sweep() { $(RUN) experiments.run --multirun "$$@" 'seed=$(SEEDS)' >/dev/null; }
+took() { $(RUN) experiments.stages target=$@ stage=$$1 seconds=$$((SECONDS - stage_began)); stage_began=$$SECONDS; }
+endef
+
+# The core of the paper. Tables come before the runs that want them: they use all cores, a run that waits does not.
+define CORE_RUNS
+for figure in fig02 fig03 fig04 fig05; do table experiment=$$figure; took $$figure; done
+table experiment=fig05_code; took fig05_code
+sweep experiment=fig09 agent.gamma=0,0.9 agent.radius=0,1,2,3,4,5,6
+sweep experiment=fig09 agent=q_learning agent.gamma=0
+took fig09
+sweep experiment=fig10 agent=rrl_paper,rrl agent.radius=0,1,2,3,5
+sweep experiment=fig10 agent=rrl_plus_paper,rrl_plus agent.credit=same_slot,next_slot
+took fig10
+for figure in fig11 fig12 fig13; do
+	table experiment=$$figure
+	sweep experiment=$$figure agent=$(CORE) workload=wiki,dynamic
+	took $$figure
+done
+for model in deepspeech2 inception_resnet_v2; do table experiment=fig15 model=$$model; done
+sweep experiment=fig15 agent=$(CORE) model=deepspeech2,inception_resnet_v2
+table experiment=fig15 system=sim_gpu
+sweep experiment=fig15 agent=$(CORE) system=sim_gpu
+took fig15
+sweep experiment=fig14 agent=$(CLUSTER) model=inception_v3,deepspeech2
+sweep experiment=fig14 agent=$(CLUSTER) system=sim_gpu
+took fig14
+endef
+
+# What few seeds do without: Fig. 14's oracle, whose three tables take as long as the runs, and FTRL against Adam.
+define REST_OF_CORE
+for model in inception_v3 deepspeech2; do table experiment=fig14 model=$$model; done
+sweep experiment=fig14 agent=oracle truth=true model=inception_v3,deepspeech2
+table experiment=fig14 system=sim_gpu
+sweep experiment=fig14 agent=oracle truth=true system=sim_gpu
+took fig14_oracle
+$(RUN) experiments.studies.ftrl
+took ftrl
+endef
+
+define PAGES
+$(RUN) experiments.figures
+$(RUN) experiments.compare
+$(RUN) experiments.claims
+took pages
+$(RUN) experiments.reproducing
+$(RUN) experiments.report
+echo "figures: results/figures   claims: results/claims.csv   report: results/report.html"
+echo "make $@ took $$SECONDS s, set-up aside, with seeds $(SEEDS)"
+endef
+
+paper: SEEDS := range(0,10)
+paper: setup ## every figure and claim of the paper with ten seeds (half an hour on 2 cores)
+	@$(WORDS)
+	$(CORE_RUNS)
+	$(REST_OF_CORE)
+	$(PAGES)
+
+reproduce: SEEDS := range(0,2)
+reproduce: setup ## the same with two seeds, without the oracle of Fig. 14 (under 10 minutes on 2 cores)
+	@$(WORDS)
+	$(CORE_RUNS)
+	$(PAGES)
+	echo "two seeds show the way, verdicts need ten, and Fig. 14 its oracle: make paper, which keeps these runs"
 
 agents: SEEDS := range(0,10)
-agents: setup ## the table of all agents, the drain rule and learning beside serving, ten seeds (half an hour on 2 cores)
-	@unset PYTHONDONTWRITEBYTECODE
-	$(RUN) experiments.run --multirun experiment=agents agent=$(AGENTS) workload=wiki,dynamic 'seed=$(SEEDS)' $(SWEEP)
-	$(RUN) experiments.run --multirun experiment=drain agent=rrl,rrl_plus,q_learning drain_rule=false,true \
-		'seed=$(SEEDS)' $(SWEEP)
-	$(RUN) experiments.run --multirun experiment=learning agent=rrl,rrl_plus learning=inline,background \
-		workload=wiki,dynamic 'seed=$(SEEDS)' $(SWEEP)
+agents: setup ## after make paper: the other presets, the drain rule, learning beside serving (5 minutes)
+	@$(WORDS)
+	sweep experiment=fig11 agent=$(EXTRA) workload=wiki,dynamic
+	took presets
+	sweep experiment=drain agent=rrl,rrl_plus,q_learning drain_rule=false,true
+	took drain
+	sweep experiment=learning agent=rrl,rrl_plus learning=inline,background workload=wiki,dynamic
+	took learning
 	$(RUN) experiments.compare
 	$(RUN) experiments.compare experiment=drain by=drain_rule reference=false
 	$(RUN) experiments.compare experiment=learning by=learning reference=inline
 
-studies: setup ## Theorem 1, its Delta, and FTRL against Adam (about 4 minutes; after make reproduce)
-	@unset PYTHONDONTWRITEBYTECODE
+studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce or paper)
+	@$(WORDS)
 	$(RUN) experiments.studies.theorem1
 	$(RUN) experiments.studies.delta
-	$(RUN) experiments.studies.ftrl
+	took theory
+
+sensitivity: SEEDS := 4
+sensitivity: setup ## the headline claims under every choice that the paper leaves open (an hour on 2 cores)
+	@$(WORDS)
+	$(RUN) experiments.sensitivity.sweep run=1 seeds=$(SEEDS)
+	$(RUN) experiments.sensitivity
+	took sensitivity
+
+paper-all: paper studies agents sensitivity ## make paper and all that stands around it, then the report once more
+	@$(RUN) experiments.reproducing
+	$(RUN) experiments.report
 
 testbed: setup ## four agents on real servers, an excerpt of the experiment in docs/testbed.md (10 minutes)
 	@unset PYTHONDONTWRITEBYTECODE

@@ -68,9 +68,9 @@ class RRLAgent:
         estimator_settings: what the named estimator's constructor takes.
         pin_observed: use r_t itself at c_t whatever the estimator says, as Eq. (1) demands.
         start: configuration to play until the first cost arrives.
-        warm_up: instead, configurations to play one after the other, each until its cost arrives, before
-            learning begins (the authors' code): they train the estimator, and the first cost fills the
-            table where ``init=first_cost``, but no entry is updated.
+        warm_up: instead of ``start``, configurations to play one after the other, each until its cost
+            arrives, before learning begins (the authors' code): they train the estimator, and the first
+            cost fills the table where ``init=first_cost``, but no entry is updated.
         max_load_rps: upper end of the loads, for estimators that scale them.
         evidence: ``all`` observations of a region count (Eq. 2), or only the ``nearest`` so far of each
             entry (see ``agents.evidence``).
@@ -108,8 +108,6 @@ class RRLAgent:
             raise UsageError(f"gamma={gamma}, expected a number in [0, 1)")
         if load_levels < 1:
             raise UsageError(f"load_levels={load_levels}, expected an integer >= 1")
-        if start is not None and warm_up:
-            raise UsageError(f"start={start} with warm_up={warm_up}, expected one of both")
         if evidence not in ("all", "nearest"):
             raise UsageError(f"evidence={evidence!r}, choose from ['all', 'nearest']")
         self.space = space
@@ -130,7 +128,7 @@ class RRLAgent:
         )
         self.pin_observed = pin_observed
         self.evidence = NearestEvidence(*self.table.values.shape) if evidence == "nearest" else None
-        self.opening = [space.index(one) for one in (warm_up if start is None else [start])]
+        self.opening = [space.index(one) for one in warm_up or ([] if start is None else [start])]
         self._warm_up_slots = len(warm_up)
         self._observed = 0  # costs so far
         self._state = 0

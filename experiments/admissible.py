@@ -2,8 +2,9 @@
 
 Arguments (key=value): ``service=all`` or one of those in ``sim.admissible``, ``count=20``, ``seed=0``,
 ``target=results/hardware``. Writes ``admissible/<service>_01.yaml`` and so on, the last of them set aside for
-tuning agents, and the service's part of ``paper_cpu.yaml`` or ``paper_gpu.yaml``: among the others the draw
-nearest to all, a rule that knows of no agent. ``target=conf/hardware`` rewrites the profiles shipped there.
+tuning agents, and the service's part of ``paper_cpu.yaml``, ``paper_gpu.yaml`` or
+``paper_cpu_shared_pool.yaml``: among the others the draw nearest to all, a rule that knows of no agent.
+``target=conf/hardware`` rewrites the profiles shipped there.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def search(service: Service, count: int, seed: int, target: Path) -> Path:
 
 def _write_central(service: Service, kept: Sequence[Admissible], seed: int, target: Path) -> Path:
     """Put the medoid into the processor's profile, and leave its other models as they are."""
-    path = target / f"paper_{service.processor}.yaml"
+    path = target / f"{service.profile}.yaml"
     before = yaml.safe_load(path.read_text()) if path.exists() else {}
     centre = medoid(service.ranges, [one.parameters for one in kept])
     profile = hardware(service, kept[centre].parameters, path.stem)

@@ -88,6 +88,11 @@ class Arm:
         return agent
 
     @property
+    def text(self) -> str:
+        """The settings as text to compare, as ``settings_text`` makes it."""
+        return _text(self.settings)
+
+    @property
     def conditions(self) -> str:
         """Everything but the agent, as text to compare."""
         return _text({key: value for key, value in self.settings.items() if key != "agent"})
@@ -95,6 +100,11 @@ class Arm:
     def summaries(self) -> dict[int, RunSummary]:
         """What each run came to, by seed."""
         return {seed: RunSummary.of(run) for seed, run in self.runs.items()}
+
+
+def settings_text(config: Mapping[str, Any]) -> str:
+    """A run's settings, seed and those that change no row aside, as text to compare."""
+    return _text(_kept(config))
 
 
 def arms(runs: Iterable[Run]) -> list[Arm]:
@@ -106,7 +116,7 @@ def arms(runs: Iterable[Run]) -> list[Arm]:
     found: dict[str, dict[int, Run]] = {}
     shared: dict[str, dict[str, Any]] = {}
     for run in runs:
-        settings = _settings(run)
+        settings = _kept(run.config)
         text = _text(settings)
         shared[text] = settings
         seeds = found.setdefault(text, {})
@@ -132,8 +142,8 @@ def paired(one: Mapping[int, RunSummary], other: Mapping[int, RunSummary], name:
     return np.array([(getattr(one[seed], name), getattr(other[seed], name)) for seed in seeds]).reshape(-1, 2)
 
 
-def _settings(run: Run) -> dict[str, Any]:
-    kept = {key: value for key, value in run.config.items() if key not in CHANGE_NO_ROW}
+def _kept(config: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in config.items() if key not in CHANGE_NO_ROW}
     if "table" in kept:
         kept["table"] = {key: kept["table"][key] for key in ("load_rps", "relative_error", "most_batches")}
     return kept

@@ -16,12 +16,14 @@ from agents.background import BackgroundAgent
 from experiments.check import check_settings
 from experiments.cli import CONF
 from serving.agent import Agent
+from serving.configuration import Configuration, ConfigurationSpace
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
 from serving.errors import UsageError
 from serving.system import ServingSystem
 
 _AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those of the workload
+_START_STREAM = 0x_57A_27  # and the first configuration, which is the same for all agents, from both
 _PRETRAINING_STREAM = 0x_9E7_7A1  # and those of pretraining apart from the run's
 _AGENT_LABELS = ("preset", "settings")  # for the rows; every other key goes to the constructor
 # Settings that change no row: where things are written, how they are shown, and what is cached.
@@ -185,17 +187,34 @@ def simulator(plain: dict[str, Any]) -> Callable[[int], ServingEnv]:
     return simulate
 
 
+def first_configuration(plain: Mapping[str, Any], space: ConfigurationSpace) -> Configuration:
+    """What every learning agent plays first: the setting ``start``, or a draw that depends on the seed alone.
+
+    Raises:
+        UsageError: if it is not on the grid.
+    """
+    start = plain["start"]
+    if start is None:
+        rng = np.random.default_rng(np.random.SeedSequence([plain["seed"], _START_STREAM]))
+        return space.configurations[int(rng.integers(space.size))]
+    try:
+        return space.configurations[space.index(start)]
+    except UsageError as error:
+        raise UsageError(f"start={start}: {error}") from None
+
+
 def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], CostTable | None]) -> Agent:
     """The agent, handed by name whatever its constructor asks for of what is on offer.
 
-    On offer: ``space``, ``rng``, ``load_levels`` (number of load bins), ``max_load_rps`` (upper end of the
-    bins), ``slo_s`` (latency objective), ``simulate`` (see ``simulator``), and for reference agents
-    ``cost_table`` and ``true_load_rps`` (of every slot). With ``learning=background`` it learns beside
-    serving.
+    On offer: ``space``, ``rng``, ``start`` (configuration of the first slot), ``load_levels`` (number of load
+    bins), ``max_load_rps`` (upper end of the bins), ``slo_s`` (latency objective), ``simulate`` (see
+    ``simulator``), and for reference agents ``cost_table`` and ``true_load_rps`` (of every slot). With
+    ``learning=background`` it learns beside serving.
     """
     offered: dict[str, Any] = {
         "space": env.system.space,
         "rng": np.random.default_rng(np.random.SeedSequence([plain["seed"], _AGENT_STREAM])),
+        "start": first_configuration(plain, env.system.space),
         "load_levels": plain["load_bins"],
         "max_load_rps": env.workload.max_load_rps,
         "slo_s": env.objective.slo_s,
@@ -212,7 +231,10 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Cost
     settings = {key: value for key, value in plain["agent"].items() if key not in _AGENT_LABELS}
     for key in (*offered, "true_load_rps", "cost_table"):
         if key in settings:
-            raise UsageError(f"agent.{key}={settings[key]} is not a setting: agents are handed it by the run")
+            instead = f"; start={settings[key]} is a setting of the run" if key == "start" else ""
+            raise UsageError(
+                f"agent.{key}={settings[key]} is not a setting: agents are handed it by the run{instead}"
+            )
     wanted = {key: value for key, value in offered.items() if agent_wants(plain, key)}
     try:
         inspect.signature(agent_class(plain)).bind(

@@ -1,8 +1,9 @@
-"""The table of agents: ``python -m experiments.compare [experiment=agents] [by=SETTING] [reference=oracle]``.
+"""The table of agents: ``python -m experiments.compare [experiment=fig11] [by=SETTING] [reference=oracle]``.
 
 Reads the finished runs of an experiment and writes ``<target>/<experiment>.csv`` (numbers) and ``.md`` (to
-read): one row per condition and preset, with 95 % bootstrap intervals over seeds. Whatever presets have runs
-are in it. ``by=drain_rule reference=false`` makes a row per value of a setting, and compares with that value
+read), for Fig. 11, whose runs are the table of agents, ``agents.csv`` and ``.md``: one row per condition and
+preset, with 95 % bootstrap intervals over seeds. Whatever presets have runs are in it.
+``by=drain_rule reference=false`` makes a row per value of a setting, and compares with that value
 instead of with the preset ``oracle``.
 """
 
@@ -27,9 +28,10 @@ from experiments.statistics import Centre, Statistic, bootstrap, mean, median, r
 from serving.errors import UsageError
 
 LABELS = ("workload", "system", "hardware", "boundary", "model", "objective")
+_NAMES = {"fig11": "agents"}  # of the files
 _CENTRES: dict[str, Centre] = {"first_passage": median, "settled": median}  # mean for all else
 _DEFAULTS = {
-    "experiment": "agents",
+    "experiment": "fig11",
     "by": "",
     "reference": "oracle",
     "output_dir": "results/runs",
@@ -154,9 +156,9 @@ def main(arguments: Sequence[str]) -> int:
         f"{key}={options[key]}" for key in ("experiment", "by", "reference") if options[key] != _DEFAULTS[key]
     ]
     command = " ".join(["python -m experiments.compare", *said])
-    target = Path(options["target"])
-    _write(target / f"{experiment}.csv", table.to_csv(index=False, float_format="%.6g"))
-    _write(target / f"{experiment}.md", markdown(table, command, by, reference))
+    target, name = Path(options["target"]), _NAMES.get(experiment, experiment)
+    _write(target / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
+    _write(target / f"{name}.md", markdown(table, command, by, reference))
     return 0
 
 

@@ -16,11 +16,18 @@ import numpy as np
 from sim.admissible_facts import FACTS, Candidate
 from sim.exhaustive import StationaryWorkload
 from sim.services import Service
-from sim.services_cpu import DEEPSPEECH2, INCEPTION_RESNET_V2, INCEPTION_V3
+from sim.services_cpu import DEEPSPEECH2, INCEPTION_RESNET_V2, INCEPTION_V3, INCEPTION_V3_SHARED_POOL
 from sim.services_gpu import INCEPTION_V3_GPU
 
 SERVICES = {
-    service.name: service for service in (INCEPTION_V3, INCEPTION_RESNET_V2, DEEPSPEECH2, INCEPTION_V3_GPU)
+    service.name: service
+    for service in (
+        INCEPTION_V3,
+        INCEPTION_RESNET_V2,
+        DEEPSPEECH2,
+        INCEPTION_V3_GPU,
+        INCEPTION_V3_SHARED_POOL,
+    )
 }
 
 

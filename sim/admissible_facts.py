@@ -40,7 +40,7 @@ def hardware(service: Service, parameters: Mapping[str, float], name: str) -> di
     return {
         "name": name,
         "cores": services_cpu.CORES,
-        "interference": "nested",
+        "interference": service.interference,
         "unbatched_requests": services_cpu.UNBATCHED_REQUESTS,
     } | models
 

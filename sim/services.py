@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sim.interference import Family
+
 Range = tuple[float, float]  # lowest, highest
 
 
@@ -28,6 +30,7 @@ class Service:
         grid: the system's grid, as in conf/system; empty for the default one.
         queue_limit: waiting requests at most, as in conf/system.
         stream: keeps the draws of one service apart from those of another (``numpy.random.SeedSequence``).
+        interference: family of curves, of a CPU.
         remark: what else a reader of the provenance should know.
     """
 
@@ -42,12 +45,19 @@ class Service:
     grid: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     queue_limit: int = 50
     stream: tuple[int, ...] = ()
+    interference: Family = "nested"
     remark: str = ""
 
     @property
     def slo_s(self) -> float:
         """The objective on the 95th percentile that is asked for."""
         return self.asked["top_p95_s"][1]
+
+    @property
+    def profile(self) -> str:
+        """Name of the profile that holds the central draw."""
+        family = "" if self.interference == "nested" else f"_{self.interference}"
+        return f"paper_{self.processor}{family}"
 
     def as_yaml(self) -> dict[str, object]:
         """What was stated and asked, for a profile's provenance."""

@@ -8,6 +8,7 @@ that at best, and four times as long at a quarter of the peak, which is what we 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from sim.services import Range, Service
 
@@ -61,6 +62,11 @@ INCEPTION_V3 = Service(
     remark="The profile shipped at first was asked for 0.235 s at 14 requests/s only; at 18 its best "
     "configuration had 0.238 s. The question was extended to the highest load of Dynamic, and the profile "
     "drawn anew by the same rule from the same stream, without looking at any agent.",
+)
+
+# The same ranges and facts where requests share one pool of each kind, as in a TensorFlow process.
+INCEPTION_V3_SHARED_POOL = replace(
+    INCEPTION_V3, name="inception_v3_shared_pool", interference="shared_pool", stream=(4,), remark=""
 )
 
 INCEPTION_RESNET_V2 = Service(

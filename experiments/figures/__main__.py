@@ -1,7 +1,8 @@
 """``python -m experiments.figures [fig=11] [runs=FOLDER] [target=results/figures]``.
 
-Draws the figures that have results, or the one asked for. ``runs=`` draws Fig. 11's form from any folder of
-runs, such as a single run on your own trace: ``fig=11 runs=results/runs/single``.
+Draws the figures that have results, or the one asked for. ``runs=`` draws it from another folder; with
+``fig=11`` that may be any folder of runs, of any agents, such as a single run on your own trace:
+``fig=11 runs=results/runs/single``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiments.arguments import parse, refuse
-from experiments.figures import fig02, fig03, fig04, fig05, fig09, fig10, fig11, style
+from experiments.figures import (
+    fig02,
+    fig03,
+    fig04,
+    fig05,
+    fig09,
+    fig10,
+    fig11,
+    fig12,
+    fig13,
+    fig14,
+    fig15,
+    own_runs,
+    style,
+)
 from serving.errors import UsageError
 
 DRAW: dict[str, Callable[[Path], style.Drawing]] = {
@@ -23,6 +38,10 @@ DRAW: dict[str, Callable[[Path], style.Drawing]] = {
     "fig09": fig09.draw,
     "fig10": fig10.draw,
     "fig11": fig11.draw,
+    "fig12": fig12.draw,
+    "fig13": fig13.draw,
+    "fig14": fig14.draw,
+    "fig15": fig15.draw,
 }
 
 
@@ -30,7 +49,8 @@ def main(arguments: list[str]) -> int:
     """Draw; returns the exit code."""
     defaults = {"fig": "all", "runs": "", "output_dir": "results/runs", "target": "results/figures"}
     options = parse(arguments, defaults, __doc__)
-    wanted = DRAW if options["fig"] == "all" else {_name(options["fig"]): DRAW[_name(options["fig"])]}
+    known = DRAW | ({"fig11": own_runs.draw} if options["runs"] else {})
+    wanted = known if options["fig"] == "all" else {_name(options["fig"]): known[_name(options["fig"])]}
     style.apply()
     missing = 0
     for name, draw in wanted.items():

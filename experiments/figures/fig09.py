@@ -22,9 +22,7 @@ def draw(runs: Path) -> Drawing:
         if run.config["agent"]["preset"] == "rrl_paper" and run.has("diagnostics")
     ]
     if not found:
-        raise NotYetComputedError(
-            "python -m experiments.run --multirun experiment=fig09 (see make reproduce)"
-        )
+        raise NotYetComputedError("python -m experiments.run --multirun experiment=fig09 (see make paper)")
     data = pd.DataFrame([_outcome(run) for run in found]).sort_values(
         ["gamma", "radius", "seed"], ignore_index=True
     )

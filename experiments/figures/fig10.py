@@ -11,13 +11,12 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from experiments.arms import Arm, RunSummary
-from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError, rolling
+from experiments.figures.over_time import WINDOW, line, smoothed
+from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
 from experiments.radius_arms import FAMILIES, Family, families
 from experiments.results import finished_runs
 from experiments.statistics import Estimate, bootstrap, mean
 
-WINDOW = 25  # slots in the moving average
-EVERY = 10  # slots between the points drawn
 _CREDITS = {"same_slot": ("Plus, same slot", "#D55E00"), "next_slot": ("Plus, next slot", "#CC79A7")}
 
 
@@ -25,9 +24,7 @@ def draw(runs: Path) -> Drawing:
     """Draw from the runs of ``experiment=fig10``."""
     found = families(finished_runs(runs))
     if not found:
-        raise NotYetComputedError(
-            "python -m experiments.run --multirun experiment=fig10 (see make reproduce)"
-        )
+        raise NotYetComputedError("python -m experiments.run --multirun experiment=fig10 (see make paper)")
     figure, axes = plt.subplots(
         2, len(found), figsize=(WIDE_INCHES, 4.8), squeeze=False, height_ratios=[1.3, 1]
     )
@@ -74,18 +71,9 @@ def _over_time(axes: Axes, family_name: str, family: Family) -> pd.DataFrame:
 
 
 def _line(axes: Axes, arm: Arm, label: str, colour: object) -> pd.DataFrame:
-    slots = [run.table("slots") for run in arm.runs.values()]
-    cost_s = np.array([rolling(one["cost"].to_numpy(dtype=np.float64), WINDOW) for one in slots])
-    minute = slots[0]["minute"].to_numpy()[::EVERY]
-    points = [_estimate(cost_s[:, slot], resamples=1000) for slot in range(0, cost_s.shape[1], EVERY)]
-    low, high = [one.low for one in points], [one.high for one in points]
-    values = [one.value for one in points]
-    axes.plot(minute, values, color=colour, label=label)
-    axes.fill_between(minute, low, high, color=colour, alpha=0.15, linewidth=0)
-    return pd.DataFrame(
-        {"arm": label, "what": "moving average of cost", "minute": minute, "seconds": values}
-        | {"low": low, "high": high, "seeds": len(slots)}
-    )
+    drawn = smoothed(arm, "cost")
+    line(axes, drawn, label, colour)
+    return drawn.rename(columns={"value": "seconds"}).assign(arm=label, what="moving average of cost")
 
 
 def _averages(axes: Axes, family_name: str, family: Family) -> pd.DataFrame:
@@ -120,8 +108,8 @@ def _mean(summaries: dict[int, RunSummary], what: str) -> Estimate:
     return _estimate(np.array([getattr(one, what) for one in summaries.values()]))
 
 
-def _estimate(values: NDArray[np.float64], resamples: int = 10_000) -> Estimate:
-    return bootstrap([values[:, None]], lambda runs: mean(runs[..., 0]), resamples=resamples)
+def _estimate(values: NDArray[np.float64]) -> Estimate:
+    return bootstrap([values[:, None]], lambda runs: mean(runs[..., 0]))
 
 
 def _said(data: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,25 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 COLUMN_INCHES = 3.3  # single column of the paper
 WIDE_INCHES = 6.9
 
-# Okabe-Ito, and Tol's muted set for the rest, safe for colour-blind readers; an agent keeps its colour.
+# Okabe-Ito, and Tol's muted set for the rest, safe for colour-blind readers; an agent keeps its colour: the
+# published settings have the full one, our robust settings a lighter one.
 COLOURS = {
-    "rrl": "#0072B2",
-    "rrl_paper": "#56B4E9",
-    "rrl_plus": "#332288",
-    "rrl_plus_paper": "#9B8FD0",
-    "deeprm": "#44AA99",
-    "capes": "#882255",
+    "rrl_plus_paper": "#332288",
+    "rrl_plus": "#9B8FD0",
+    "rrl_paper": "#0072B2",
+    "rrl": "#56B4E9",
     "q_learning": "#E69F00",
+    "deeprm": "#44AA99",
+    "capes_published": "#882255",
+    "capes": "#C9849F",
     "random": "#999999",
     "static": "#CC79A7",
     "static_best": "#009E73",
@@ -35,22 +40,25 @@ COLOURS = {
     "oracle": "#000000",
 }
 LABELS = {
-    "rrl": "RRL (robust)",
-    "rrl_paper": "RRL (paper)",
+    "rrl_plus_paper": "RRL Plus",
     "rrl_plus": "RRL Plus (robust)",
-    "rrl_plus_paper": "RRL Plus (paper)",
-    "deeprm": "DeepRM",
-    "capes": "CAPES",
+    "rrl_paper": "RRL",
+    "rrl": "RRL (robust)",
     "q_learning": "Q-learning",
+    "deeprm": "DeepRM",
+    "capes_published": "CAPES",
+    "capes": "CAPES (robust)",
     "random": "random",
-    "static": "static (5, 5, 5)",
+    "static": "static, middle of the grid",
     "static_best": "best static",
-    "sequential": "sequential (1, 1, 1)",
+    "sequential": "sequential",
     "tf_default": "system default",
     "oracle": "oracle",
 }
 ORDER = list(COLOURS)
-_TUNED = "_tuned"  # a tuned preset looks like the one it comes from
+SLO_LINE: dict[str, Any] = {"color": "#555555", "linestyle": "-.", "linewidth": 0.9}
+_TUNED = "_tuned"  # looks like the published settings of the same agent, dashed
+_PUBLISHED = ("{}_paper", "{}_published", "{}")
 
 _SETTINGS: dict[str, Any] = {
     "font.size": 8,
@@ -93,21 +101,44 @@ def apply() -> None:
 
 def colour(preset: str) -> str:
     """Colour of an agent, tuned or not; presets that have none yet get a fixed one from their name."""
-    preset = preset.removesuffix(_TUNED)
+    preset = _published(preset)
     fallback = plt.get_cmap("tab20")(sum(map(ord, preset)) % 20)
     return COLOURS.get(preset, mpl.colors.to_hex(fallback))
 
 
 def label(preset: str) -> str:
     """How an agent is called in a legend."""
-    base = preset.removesuffix(_TUNED)
+    base = _published(preset)
     return LABELS.get(base, base) + (", tuned" if base != preset else "")
 
 
-def in_order(presets: list[str]) -> list[str]:
+def dashes(preset: str) -> str:
+    """Line style: tuned settings dashed, the oracle dotted, which may lie on another line."""
+    return ":" if preset == "oracle" else "--" if preset.endswith(_TUNED) else "-"
+
+
+def in_order(presets: Iterable[str]) -> list[str]:
     """Presets in the order of legends: learners, baselines, oracle, then whatever else there is."""
-    places = {one: place for place, base in enumerate(ORDER) for one in (base, base + _TUNED)}
-    return sorted(presets, key=lambda one: (places.get(one, len(ORDER)), one))
+    places = {one: place for place, one in enumerate(ORDER)}
+    return sorted(presets, key=lambda one: (places.get(_published(one), len(ORDER)), one))
+
+
+def _published(preset: str) -> str:
+    """The preset of the published settings for a tuned one, any other itself."""
+    if not preset.endswith(_TUNED):
+        return preset
+    agent = preset.removesuffix(_TUNED)
+    known = (name for form in _PUBLISHED if (name := form.format(agent)) in COLOURS)
+    return next(known, agent)
+
+
+def log_ticks(axis: Axis) -> None:
+    """Plain numbers on a logarithmic axis: powers of ten, with 2 and 5 between where there is room."""
+    low, high = axis.get_view_interval()
+    between = (1.0, 2.0, 5.0) if high < 40 * low else (1.0,)
+    axis.set_major_locator(LogLocator(subs=between))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def rolling(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:

@@ -289,8 +289,11 @@ def test_a_pessimistic_table_holds_what_the_worst_would_cost_for_ever():
     np.testing.assert_allclose(agent.table.values, 50.0)
     with pytest.raises(UsageError, match="init_value=None with init=pessimistic"):
         make_agent(SURFACE, init="pessimistic")
-    with pytest.raises(UsageError, match=r"start=\[1, 1, 1\] with warm_up"):
-        make_agent(SURFACE, start=[1, 1, 1], warm_up=[[1, 1, 1]])
+
+
+def test_a_warm_up_stands_in_for_the_first_configuration():
+    agent = make_agent(SURFACE, start=[1, 1, 1], warm_up=[[2, 3, 4]])
+    assert agent.act(at(0)) == (2, 3, 4)
 
 
 @pytest.mark.parametrize("name", ["constant", "nn", "nn_scratch"])

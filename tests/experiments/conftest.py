@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests_support import SMALL
 
+AGENTS = "rrl_plus_paper,deeprm,random,static_best,oracle"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -37,5 +38,5 @@ def world(tmp_path_factory):
     made.program("truth", "experiment=fig04", *SMALL)
     sweep = ["--multirun", *SMALL, "seed=0,1", "slots=60"]
     made.program("run", *sweep, "experiment=fig09", "agent.radius=0,1", "agent.gamma=0")
-    made.program("run", *sweep, "experiment=fig11", "agent=rrl,oracle,static_best,random")
+    made.program("run", *sweep, "experiment=fig11", "workload=wiki,dynamic", f"agent={AGENTS}")
     return made

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.build import build_agent, build_env
+from experiments.build import agent_wants, build_agent, build_env
+from experiments.cli import CONF
 from experiments.settings import compose_settings
 from serving.errors import UsageError
 
@@ -33,6 +34,9 @@ class Broken:
             "agent.replay_capacity=100000000000: .* allocate",
         ),
         (["agent=rrl", "+agent.load_levels=3"], "agent.load_levels=3 is not a setting: agents are handed it"),
+        (["agent=rrl", "+agent.start=[5,5,5]"], r"start=\[5, 5, 5\] is a setting of the run"),
+        (["agent=capes", "start=[5,5,50]"], r"start=\[5, 5, 50\]: .* not on the grid"),
+        (["agent=capes", "start=1"], "start=1: .* not on the grid"),
         (["agent=deeprm", "+agent.slo_s=-1"], "agent.slo_s=-1 is not a setting"),
     ],
 )
@@ -48,3 +52,32 @@ def test_the_error_of_a_users_own_agent_is_left_as_it_is():
     with pytest.raises(Exception, match="my own fault") as raised:
         build_agent(plain, build_env(plain), lambda: None)
     assert not isinstance(raised.value, UsageError)
+
+
+LEARNERS = sorted(path.stem for path in (CONF / "agent").glob("*.yaml") if path.stem != "custom")
+
+
+def first_played(preset, *overrides):
+    quick = ["agent.pretrain_iterations=0", "agent.frozen=false"] if preset == "deeprm_pretrained" else []
+    plain = compose_settings([f"agent={preset}", "truth=false", "slots=2", *quick, *overrides])
+    if not agent_wants(plain, "start") or plain["agent"].get("warm_up"):
+        return None
+    env = build_env(plain)
+    _, info = env.reset(seed=plain["seed"])
+    return build_agent(plain, env, lambda: None).act(info["observation"])
+
+
+@pytest.mark.parametrize("overrides", [[], ["start=[5,0,7]"], ["seed=3"], ["learning=background"]])
+def test_all_learning_agents_play_the_same_first(overrides):
+    first = {preset: first_played(preset, *overrides) for preset in LEARNERS}
+    learners = {preset: one for preset, one in first.items() if one is not None}
+    assert {"q_learning", "rrl", "rrl_plus", "deeprm", "deeprm_increment", "capes"} <= learners.keys()
+    assert set(first) - set(learners) >= {"oracle", "static", "random", "rrl_code"}
+    assert len(set(learners.values())) == 1, learners
+    assert overrides != ["start=[5,0,7]"] or set(learners.values()) == {(5, 0, 7)}
+
+
+def test_the_first_configuration_is_drawn_from_the_seed():
+    drawn = [first_played("rrl", f"seed={seed}") for seed in range(6)]
+    assert len(set(drawn)) > 3
+    assert drawn[2] == first_played("rrl", "seed=2", "workload=dynamic")

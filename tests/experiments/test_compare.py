@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import AGENTS
 from tests_support import finished_run
 
 from experiments.arms import RunSummary, arms
@@ -19,15 +20,19 @@ def table_of(folder, **options):
 
 @pytest.fixture(scope="module")
 def table(world):
-    world.program("compare", "experiment=fig11")
-    return pd.read_csv(world.folder / "results/fig11.csv").set_index("preset")
+    world.program("compare")
+    rows = pd.read_csv(world.folder / "results/agents.csv")
+    assert set(rows["workload"]) == {"wiki", "dynamic"}
+    return rows[rows["workload"] == "wiki"].set_index("preset")
 
 
 def test_the_table_says_what_the_runs_say(table, world):
-    assert set(table.index) == {"rrl", "oracle", "static_best", "random"}
+    assert set(table.index) == {*AGENTS.split(",")}
     assert (table["seeds"] == 2).all()
     assert table["cost_s"].is_monotonic_increasing
     for run in finished_runs(world.folder / "results/runs/fig11"):
+        if run.config["workload"]["name"] != "wiki":
+            continue
         row, slots = table.loc[run.config["agent"]["preset"]], run.table("slots")
         for column, mine in [
             ("cost_s", slots["cost"].mean()),
@@ -43,10 +48,10 @@ def test_the_table_says_what_the_runs_say(table, world):
 
 
 def test_readers_get_a_table_per_condition(table, world):
-    text = (world.folder / "results/fig11.md").read_text()
-    assert "python -m experiments.compare experiment=fig11`" in text
-    assert text.count("## ") == 1
-    assert sum(line.startswith("| ") for line in text.splitlines()) == len(table) + 2
+    text = (world.folder / "results/agents.md").read_text()
+    assert "python -m experiments.compare`" in text
+    assert text.count("## ") == 2
+    assert sum(line.startswith("| ") for line in text.splitlines()) == 2 * (len(table) + 2)
     assert str(world.folder) not in text
 
 
@@ -116,7 +121,7 @@ def test_settings_that_change_no_row_do_not_part_runs(tmp_path):
 
 def test_without_runs_it_says_what_to_run(tmp_path, capsys):
     assert main([f"output_dir={tmp_path}", f"target={tmp_path}"]) == 1
-    assert "python -m experiments.run --multirun experiment=agents" in capsys.readouterr().err
+    assert "python -m experiments.run --multirun experiment=fig11" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

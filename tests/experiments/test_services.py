@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.build import build_env
+from experiments.build import build_agent, build_env
 from experiments.settings import compose_settings
 
 
@@ -43,3 +43,24 @@ def test_the_command_line_wins_over_what_a_gpu_brings():
     assert plain["workload"]["mean_rps"] == 5
     assert plain["table"]["load_rps"] == [1, 9]
     assert plain["hardware"]["name"] == "inception_v3_gpu_02"
+
+
+@pytest.mark.parametrize(
+    ("agent", "expected"), [("sequential", (1, 1, 0)), ("static", (6, 16, 3000)), ("tf_default", (0, 0, 0))]
+)
+def test_fixed_agents_mean_something_on_a_gpu(agent, expected):
+    plain = compose_settings(["system=sim_gpu", f"agent={agent}", "slots=2"])
+    env = build_env(plain)
+    _, info = env.reset(seed=0)
+    assert build_agent(plain, env, lambda: None).act(info["observation"]) == expected
+    assert plain["truth"] == (agent != "tf_default")  # on a grid of its own it would be called optimal
+    chosen = compose_settings(["system=sim_gpu", "agent=static", "agent.configuration=[2,4,0]"])
+    assert chosen["agent"]["configuration"] == [2, 4, 0]
+
+
+@pytest.mark.parametrize("system", ["sim_cpu", "sim_gpu"])
+@pytest.mark.parametrize("experiment", ["fig14", "fig15"])
+def test_tables_of_dynamic_alone_span_its_loads(experiment, system):
+    plain = compose_settings([f"experiment={experiment}", f"system={system}"])
+    ends = plain["workload"]["lowest_rps"], plain["workload"]["highest_rps"]
+    assert (min(plain["table"]["load_rps"]), max(plain["table"]["load_rps"])) == ends

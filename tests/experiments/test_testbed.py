@@ -11,7 +11,7 @@ SMALL = [
     "system=testbed", "model=deepspeech2", "system.model_settings={depth:1,width:32}", "truth=false",
     "system.request_parallelism=[1,2]", "system.inter_op_parallelism=[1,2]",
     "system.intra_op_parallelism=[1,2]", "workload=constant", "workload.mean_rps=6", "slot_s=1.5", "slots=6",
-    "progress=false", "+agent.start=[1,1,1]",
+    "progress=false", "start=[1,1,1]",
 ]  # fmt: skip
 
 

@@ -5,7 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 
+from experiments.build import build_env, row_settings
 from experiments.records import content_hash
+from experiments.run import execute
+from experiments.settings import compose_settings
 from serving.histogram import count_latencies
 
 SMALL = ["system.grid_minimum=0", "system.grid_maximum=2", "table.load_rps=[8,14,20]", "progress=false"]
@@ -24,7 +27,15 @@ def ideal_machine(sequential_s):
     }
 
 
-def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experiment="agents", **config):
+def run_here(output_dir, *overrides):
+    """Play a run in this process."""
+    plain = compose_settings([*overrides, f"output_dir={output_dir}", "progress=false"])
+    env = build_env(plain)
+    run_id = content_hash(row_settings(plain, env))
+    execute(plain, env, run_id, output_dir / plain["experiment_name"] / run_id)
+
+
+def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experiment="fig11", **config):
     """A finished run made up for a comparison.
 
     ``cost`` and ``gap`` are one number or one per slot, ``config`` is merged into the settings.
@@ -36,6 +47,7 @@ def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experime
         "table": {"load_rps": [1, 2], "relative_error": 0.01, "most_batches": 60, "workers": -1},
         "agent": agent, "output_dir": str(folder),
     } | config  # fmt: skip
+    workload = settings.get("workload", "wiki")
     run = folder / experiment / content_hash(settings)
     run.mkdir(parents=True)
     count = settings["slots"]
@@ -43,7 +55,8 @@ def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experime
         "slot": np.arange(count), "minute": 2.0 * np.arange(count), "seed": seed, "cost": cost, "gap": gap,
         "mean_latency_s": cost, "optimal_cost": 0.1, "flags": "",
         "preset": agent["preset"], "settings": agent["settings"],
-        "workload": settings.get("workload", "wiki"), "system": "sim_cpu", "hardware": "paper_cpu",
+        "workload": workload if isinstance(workload, str) else workload["name"],
+        "system": "sim_cpu", "hardware": "paper_cpu",
         "boundary": "bounded", "model": "inception_v3", "objective": "mean_latency",
     }  # fmt: skip
     pd.DataFrame(slots).to_parquet(run / "slots.parquet")

@@ -24,9 +24,9 @@ def profile(name):
 
 def provenance(service):
     """Where the service's part of the paper's profile comes from."""
-    return profile(f"paper_{service.processor}")["provenance"][service.model]
+    return profile(service.profile)["provenance"][service.model]
 
 
 def parameters(service):
     """The service's numbers in the paper's profile."""
-    return profile(f"paper_{service.processor}")["models"][service.model]
+    return profile(service.profile)["models"][service.model]

@@ -1,0 +1,1 @@
+"""The headline claims under the choices that the paper leaves open: ``docs/sensitivity.md``."""
