@@ -101,10 +101,14 @@ def start(folder, *overrides, **options):
     )
 
 
-def sweep(folder, *overrides):
-    process = start(folder, "truth=false", "slots=4", *overrides)
+def finish(folder, *overrides):
+    process = start(folder, *overrides)
     _, err = process.communicate(timeout=120)
     return process.returncode, err
+
+
+def sweep(folder, *overrides):
+    return finish(folder, "truth=false", "slots=4", *overrides)
 
 
 def custom(folder, *names):
@@ -374,28 +378,40 @@ def claims(folder):
     return (folder / "results" / "claims.csv").read_bytes()
 
 
+def rows(folder):
+    """Every run's rows, as bytes."""
+    runs = folder / "results" / "runs"
+    return {str(path.relative_to(runs)): path.read_bytes() for path in runs.glob("*/[!.]*/slots.parquet")}
+
+
 @pytest.mark.slow
-def test_killed_five_times_a_sweep_ends_with_the_same_claims(tmp_path):
+def test_killed_five_times_a_sweep_ends_with_the_same_rows_and_claims(tmp_path):
     overrides = [*SMALL, "experiment=fig09", "agent=rrl_paper,q_learning", "agent.radius=0,1"]
     overrides += ["agent.gamma=0", "seed=range(0,4)", "slots=2500", "hydra.launcher.n_jobs=2"]
     moments = random.Random(7)
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     for folder in (calm, killed):
         folder.mkdir()
-    for finished in (0, 2, 4, 6, 8):
+    runs, processes = killed / "results" / "runs", []
+    for finished, whole_group in zip((0, 2, 4, 6, 8), (True, False, True, False, True), strict=True):
         process = start(killed, *overrides)
-        while len(finished_runs(killed / "results" / "runs")) < finished:
+        while len(finished_runs(runs)) < finished:
             time.sleep(0.1)
         time.sleep(moments.uniform(0.0, 0.5 if finished else 5.0))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-    assert len(finished_runs(killed / "results" / "runs")) < 16
+        # without its group: the next sweep begins while workers of this one may still be at work
+        os.killpg(process.pid, signal.SIGKILL) if whole_group else process.kill()
+        assert process.wait() == -signal.SIGKILL
+        processes.append(process)
+        assert all(is_finished(folder) for folder in runs.glob("*/[!.]*"))
+    assert len(finished_runs(runs)) < 16
     for folder in (killed, calm):
-        process = start(folder, *overrides)
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
+        code, err = finish(folder, *overrides)
+        assert code == 0, err
+    for process in processes:
+        process.communicate(timeout=5)  # which ends when the last worker has gone
+    assert len(rows(calm)) == 16
+    assert rows(killed) == rows(calm)
     assert claims(killed) == claims(calm)
-    rows = csv.DictReader(io.StringIO(claims(calm).decode()))
-    assert any(row["value"] and row["seeds"] == "4" for row in rows)
+    judged = csv.DictReader(io.StringIO(claims(calm).decode()))
+    assert any(row["value"] and row["seeds"] == "4" for row in judged)
     assert list((killed / "results").rglob("*.partial")) == []
