@@ -32,6 +32,7 @@ from experiments.sweep_status import (
     count_states,
     read_states,
 )
+from experiments.sweep_worker import joblib_workers_follow
 
 _FOLDER = "hydra.sweep.dir="
 _SWEEPS = "results/sweeps"
@@ -58,7 +59,7 @@ def _drive(program: Callable[[], Any], interruption: Interruption) -> int:
     sweep = _new_folder()
     sys.argv.append(f"{_FOLDER}{_quoted(sweep)}")
     try:
-        with interruption.heard(), LiveLine(sweep, sys.stderr):
+        with interruption.heard(), joblib_workers_follow(), LiveLine(sweep, sys.stderr):
             _launch(program, sweep, interruption)
     except KeyboardInterrupt:
         print(_interrupted(sweep), file=sys.stderr)

@@ -254,6 +254,18 @@ def test_workers_end_with_a_driver_that_is_killed_and_what_they_began_goes_away(
     assert list((tmp_path / "results" / "sweeps").iterdir()) == []
 
 
+def test_workers_end_with_a_driver_that_is_killed_while_they_start(tmp_path):
+    overrides = ["truth=false", "slots=100000", "agent=random", "seed=0,1", "hydra.launcher.n_jobs=2"]
+    process = start(tmp_path, *overrides)
+    driver, end = psutil.Process(process.pid), time.monotonic() + 60
+    while len(driver.children()) < 3:  # two workers, and who cleans up after them
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.kill()
+    process.communicate(timeout=10)
+    wait_for_end(process)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_no_process_stays_of_a_sweep_that_ends_while_a_worker_computes_a_table(tmp_path, how):
     process = start(tmp_path, "agent=oracle", "seed=0,1")
