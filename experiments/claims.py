@@ -22,6 +22,7 @@ from experiments.claim_values.registry import PUBLISHED, TUNED
 from experiments.claims_text import BEGIN, END, NOT_YET, Row, markdown, section, summary
 from experiments.pages import replace_section, write_whole
 from experiments.records import ROOT
+from experiments.results import failed_runs, tell_failed
 from experiments.statistics import Estimate
 from experiments.usable import usable_runs
 from experiments.verdict import bound_verdict, came_out, verdict
@@ -204,6 +205,7 @@ def main(arguments: Sequence[str]) -> int:
         print(line, file=sys.stderr)
     evidence = Evidence(runs)
     rows = rows_of(claims, [judge(claim, evidence) for claim in claims])
+    tell_failed(one for one in failed_runs(folder) if one.config.get("experiment_name") in evidence.asked)
     write_table(rows, target)
     write_whole(target.with_suffix(".md"), markdown(rows))
     if target.resolve() == ROOT / _DEFAULTS["target"]:

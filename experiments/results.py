@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +59,16 @@ def failed_runs(folder: Path) -> list[Failure]:
             with suppress(OSError, ValueError, TypeError):  # half written, or of another version
                 found.append(Failure(**json.loads(path.read_text())))
     return found
+
+
+def tell_failed(failures: Iterable[Failure]) -> None:
+    """Say in one line on stderr how many runs of which experiments are missing; nothing where none is."""
+    counts = Counter(str(one.config.get("experiment_name", "unknown")) for one in failures)
+    if counts:
+        said = ", ".join(f"{count} of {experiment}" for experiment, count in sorted(counts.items()))
+        print(
+            f"without runs that failed: {said} (<run_id>{SUFFIX} beside the runs says why)", file=sys.stderr
+        )
 
 
 def slots_of(runs: list[Run]) -> pd.DataFrame:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 import time
 import traceback
@@ -19,6 +18,7 @@ from typing import Any
 
 from experiments.cli import explain, is_usage
 from experiments.failures import forget_failure
+from experiments.interruption import Interruption
 from experiments.leftovers import is_abandoned, is_running, make_owned, remove_abandoned, this_host
 from experiments.sweep_job import note_failure
 from experiments.sweep_line import LiveLine, duration
@@ -32,6 +32,7 @@ from experiments.sweep_status import (
     count_states,
     read_states,
 )
+from experiments.sweep_worker import joblib_workers_follow
 
 _FOLDER = "hydra.sweep.dir="
 _SWEEPS = "results/sweeps"
@@ -49,15 +50,18 @@ def drive_sweep(program: Callable[[], Any]) -> int:
 
     0: every run is there; 1: some failed, or the sweep was interrupted; 2: all of it was wrong usage.
     """
+    with Interruption() as interruption:
+        return _drive(program, interruption)
+
+
+def _drive(program: Callable[[], Any], interruption: Interruption) -> int:
     started_s = time.monotonic()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sweep = _new_folder()
     sys.argv.append(f"{_FOLDER}{_quoted(sweep)}")
     try:
-        with LiveLine(sweep, sys.stderr):
-            _launch(program, sweep)
+        with interruption.heard(), joblib_workers_follow(), LiveLine(sweep, sys.stderr):
+            _launch(program, sweep, interruption)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the cleaning up
         print(_interrupted(sweep), file=sys.stderr)
         _clean_up(sweep)
         return 1
@@ -90,12 +94,13 @@ def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "\\'") + "'"
 
 
-def _launch(program: Callable[[], Any], sweep: Path) -> None:
+def _launch(program: Callable[[], Any], sweep: Path, interruption: Interruption) -> None:
     """Launch; when a worker of this machine was killed, launch again what is not settled."""
     while True:
         try:
             program()
         except BrokenProcessPool:
+            interruption.check()  # Ctrl-C reaches workers, too
             lost = _note_lost(sweep)
             if not lost:
                 raise

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from functools import cache
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import psutil
-from tqdm import tqdm
-
 from experiments.cli import explain, is_usage
 from experiments.failures import Failure, write_failure
-from experiments.leftovers import is_running, owner, this_host
 from experiments.records import other_revision
 from experiments.sweep_status import DONE, FAILED, RUNNING, SKIPPED, JobStatus
+from experiments.sweep_worker import prepare_worker
 from serving.errors import UsageError
-
-_MOST_GROWTH_BYTES = 2 * 10**9
 
 Locate = Callable[[Path, dict[str, Any]], None]
 
@@ -41,7 +32,7 @@ def job_of_sweep(hydra: Any, run: Callable[[Locate], tuple[Path, bool]]) -> None
     status = JobStatus(sweep, int(hydra.job.num), list(hydra.overrides.task))
     if status.settled:
         return  # the launcher was asked again
-    _prepare_worker(sweep)
+    prepare_worker(sweep)
     with _alone(sweep) if status.was_lost else nullcontext():
         _make(hydra, status, run)
 
@@ -71,28 +62,6 @@ def _make(hydra: Any, status: JobStatus, run: Callable[[Locate], tuple[Path, boo
     else:
         other_code = not made and other_revision(folder) is not None
         status.set(DONE if made else SKIPPED, other_code=other_code)
-
-
-@cache
-def _prepare_worker(sweep: Path) -> None:
-    """What a process needs once for a sweep: no lock that outlives it, and an end with its driver."""
-    loky = sys.modules.get("joblib.externals.loky.process_executor")
-    if loky is not None:  # by default it takes TensorFlow's import for a leak and starts a new worker
-        vars(loky)["_MAX_MEMORY_LEAK_SIZE"] = _MOST_GROWTH_BYTES
-    tqdm.set_lock(threading.RLock())  # by default also a semaphore, which a killed process leaves behind
-    host, driver = owner(sweep) or ("", 0)
-    ancestors = [process.pid for process in psutil.Process().parents()]
-    if host == this_host() and driver in ancestors:  # not so where a cluster runs what it was handed
-        threading.Thread(target=_end_with, args=(driver,), name="watch", daemon=True).start()
-
-
-def _end_with(driver: int) -> None:
-    while is_running(driver):
-        time.sleep(1)
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    os._exit(1)
 
 
 def note_failure(status: JobStatus, reason: str, trace: str = "", usage: bool = False) -> None:

@@ -94,9 +94,11 @@ class Evidence:
 
     Attributes:
         runs: in any order.
+        asked: experiments whose runs somebody wanted so far, whether there were any or not.
     """
 
     runs: Sequence[Run]
+    asked: set[str] = field(default_factory=set, repr=False)
     _read: dict[str, RunNumbers] = field(default_factory=dict, repr=False)
 
     def numbers(self, run: Run) -> RunNumbers:
@@ -108,6 +110,7 @@ class Evidence:
 
     def of(self, experiment: str, model: str) -> list[Run]:
         """Runs of an experiment on a model."""
+        self.asked.add(experiment)
         return [
             run
             for run in self.runs
@@ -124,6 +127,7 @@ class Evidence:
             condition: which runs.
             presets: of the agents, by the paper's name of each.
         """
+        self.asked.add(condition.experiment)
         mine = [run for run in self.runs if condition.holds(run)]
         try:
             found = {name: _of_preset(mine, preset) for name, preset in presets.items()}

@@ -28,6 +28,7 @@ from experiments.figures import (
     own_runs,
     style,
 )
+from experiments.results import failed_runs, tell_failed
 from serving.errors import UsageError
 
 DRAW: dict[str, Callable[[Path], style.Drawing]] = {
@@ -52,11 +53,12 @@ def main(arguments: list[str]) -> int:
     known = DRAW | ({"fig11": own_runs.draw} if options["runs"] else {})
     wanted = known if options["fig"] == "all" else {_name(options["fig"]): known[_name(options["fig"])]}
     style.apply()
+    folders = {name: Path(options["runs"] or f"{options['output_dir']}/{name}") for name in wanted}
+    tell_failed(one for folder in set(folders.values()) for one in failed_runs(folder))
     missing = 0
-    for name, draw in wanted.items():
-        folder = Path(options["runs"] or f"{options['output_dir']}/{name}")
+    for name, folder in folders.items():
         try:
-            drawing = draw(folder)
+            drawing = wanted[name](folder)
             if options["runs"]:  # not the paper's figure: it must not take its place
                 drawing = replace(drawing, name=f"{drawing.name}_{folder.resolve().name}")
         except UsageError as error:

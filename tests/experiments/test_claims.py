@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 from claim_runs import CLAIMS, gap_that_settles, judged, write_run
+from tests_support import fail
 
 from experiments.claim_values import registry
 from experiments.claims import Claim, Judged, main
@@ -121,6 +122,17 @@ def test_folders_that_cannot_be_read_are_left_out_with_a_line_each(away, capsys)
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(":")[0].rpartition("/")[2] for line in lines] == sorted(broken)
     assert table(away / "claims.csv")["C022"]["seeds"] == "10"
+
+
+def test_runs_that_failed_are_told_of_where_a_claim_reads_their_experiment(away, capsys):
+    some_runs(away / "runs")
+    main([f"output_dir={away / 'runs'}", f"target={away / 'claims.csv'}"])
+    assert capsys.readouterr().err == ""
+    for number, experiment in enumerate(["fig11", "fig13", "fig11", "toy"]):
+        fail(away / "runs", experiment, f"run{number}")
+    assert main([f"output_dir={away / 'runs'}", f"target={away / 'claims.csv'}"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "failed: 2 of fig11, 1 of fig13 (" in line
 
 
 def test_two_runs_of_the_same_settings_are_refused_with_a_line(away):

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 import yaml
 from scipy.stats import spearmanr
-from tests_support import SMALL
+from tests_support import SMALL, fail
 
 from experiments import surface
 from experiments.convergence import first_passage, settles
 from experiments.figures import fig02, fig03, fig04, fig05, fig09, style
+from experiments.figures.__main__ import main
 from experiments.results import finished_runs, slots_of
 from experiments.settings import compose_settings
 from experiments.truth import cost_table, read_arrays
@@ -218,3 +219,15 @@ def test_a_load_that_the_table_lacks_is_named(here):
     computed("fig04", here)
     with pytest.raises(UsageError, match=r"table.load_rps=\[1.0, 14.0\], expected the load 7 of fig04"):
         surface.read_surface("fig04", 7.0, here)
+
+
+def test_runs_that_failed_are_told_of_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fail(tmp_path / "runs", "fig10", "abc")
+    fail(tmp_path / "runs", "fig12", "def")
+    fail(tmp_path / "runs", "agents", "ghi")  # no figure's
+    main([f"output_dir={tmp_path / 'runs'}"])
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if "failed" in one]
+    assert "failed: 1 of fig10, 1 of fig12 (" in line
+    main([f"output_dir={tmp_path / 'runs'}", "fig=9"])
+    assert "failed" not in capsys.readouterr().err

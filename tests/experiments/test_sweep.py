@@ -1,4 +1,4 @@
-"""Sweeps that survive: failing runs, killed workers, interruptions, leftovers, and the live line."""
+"""Sweeps that survive: failing runs, killed workers, interruptions, and leftovers."""
 
 import csv
 import io
@@ -14,19 +14,18 @@ from pathlib import Path
 
 import psutil
 import pytest
-from omegaconf import OmegaConf
 from tests_support import SMALL
 
 from experiments.failures import Failure, failure_path, write_failure
 from experiments.leftovers import is_abandoned, make_owned
 from experiments.records import RunFolder, is_finished
 from experiments.results import failed_runs, finished_runs
-from experiments.sweep_line import LiveLine, duration, line, read_plan
 from experiments.sweep_status import DONE, FAILED, LOST, RUNNING, JobStatus, count_states, read_states
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENTS = """
 import os
+import signal
 from pathlib import Path
 
 class Good:
@@ -53,10 +52,40 @@ class Deadly(Good):
             if once:
                 Path("deadly").unlink()
             os.kill(os.getpid(), 9)
+
+class Finalised:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+class Interrupting(Good):
+    def __init__(self, space):
+        super().__init__(space)
+        self.held = Finalised()
+    def learn(self, *_):
+        self.held = None
 """
 
 
-def start(folder, *overrides):
+DROWSY = """
+import time
+
+wide_awake = time.sleep
+
+class Dream:
+    def __init__(self, seconds):
+        self.seconds = seconds
+    def __del__(self):
+        try:
+            wide_awake(self.seconds)
+        except KeyboardInterrupt:
+            time.sleep = wide_awake
+            raise  # which Python drops
+
+time.sleep = lambda seconds: Dream(seconds) and None
+"""
+
+
+def start(folder, *overrides, **options):
     """A sweep in a process group of its own, in ``folder``."""
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.run", "--multirun", *overrides],
@@ -66,13 +95,18 @@ def start(folder, *overrides):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        **options,
     )
 
 
-def sweep(folder, *overrides):
-    process = start(folder, "truth=false", "slots=4", *overrides)
+def finish(folder, *overrides):
+    process = start(folder, *overrides)
     _, err = process.communicate(timeout=120)
     return process.returncode, err
+
+
+def sweep(folder, *overrides):
+    return finish(folder, "truth=false", "slots=4", *overrides)
 
 
 def custom(folder, *names):
@@ -163,17 +197,47 @@ def wait_for_end(process):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("whom", ["group", "driver"])
-def test_an_interrupted_sweep_says_one_line_and_leaves_no_process_and_no_half(tmp_path, whom):
-    process = start(tmp_path, "truth=false", "slots=100000", "agent=random", "seed=range(0,4)")
-    wait_for(tmp_path, "results/runs/single/.*.partial")
-    os.killpg(process.pid, signal.SIGINT) if whom == "group" else os.kill(process.pid, signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
+def ignore_interrupts():
+    """What a shell without job control does for a process in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def assert_interrupted(process):
+    """It says one line, and none of its processes is left."""
+    try:
+        _, err = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     assert process.returncode == 1
     assert err.strip() == "interrupted: 0 runs done; the same command goes on from here"
     wait_for_end(process)
-    assert list((tmp_path / "results" / "runs" / "single").iterdir()) == []
-    assert list((tmp_path / "results" / "sweeps").iterdir()) == []
+
+
+def assert_nothing_is_left(folder):
+    assert list((folder / "results" / "runs" / "single").iterdir()) == []
+    assert list((folder / "results" / "sweeps").iterdir()) == []
+
+
+@pytest.mark.parametrize("whom", ["group", "driver"])
+@pytest.mark.parametrize("how", ["plain", "ignored", "dropped"])
+def test_an_interrupted_sweep_says_one_line_and_leaves_no_process_and_no_half(tmp_path, whom, how):
+    if how == "dropped":  # the driver sleeps in a finaliser
+        (tmp_path / "sitecustomize.py").write_text(DROWSY)
+    prepare = ignore_interrupts if how == "ignored" else None
+    endless = ["truth=false", "slots=100000", "agent=random", "seed=range(0,4)"]
+    process = start(tmp_path, *endless, preexec_fn=prepare)
+    wait_for(tmp_path, "results/runs/single/.*.partial")
+    os.killpg(process.pid, signal.SIGINT) if whom == "group" else os.kill(process.pid, signal.SIGTERM)
+    assert_interrupted(process)
+    assert_nothing_is_left(tmp_path)
+
+
+def test_an_interruption_that_a_finaliser_drops_ends_a_run_in_the_sweeps_own_process(tmp_path):
+    overrides = [*custom(tmp_path, "Interrupting"), "truth=false", "slots=100000", "seed=range(0,4)"]
+    process = start(tmp_path, *overrides, "hydra/launcher=basic")
+    assert_interrupted(process)
+    assert_nothing_is_left(tmp_path)
 
 
 def test_workers_end_with_a_driver_that_is_killed_and_what_they_began_goes_away(tmp_path):
@@ -186,6 +250,18 @@ def test_workers_end_with_a_driver_that_is_killed_and_what_they_began_goes_away(
     assert sweep(tmp_path, "agent=random", "seed=5")[0] == 0
     assert list(runs.glob(".*.partial")) == []
     assert list((tmp_path / "results" / "sweeps").iterdir()) == []
+
+
+def test_workers_end_with_a_driver_that_is_killed_while_they_start(tmp_path):
+    overrides = ["truth=false", "slots=100000", "agent=random", "seed=0,1", "hydra.launcher.n_jobs=2"]
+    process = start(tmp_path, *overrides)
+    driver, end = psutil.Process(process.pid), time.monotonic() + 60
+    while len(driver.children()) < 3:  # two workers, and who cleans up after them
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.kill()
+    process.communicate(timeout=10)
+    wait_for_end(process)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -259,50 +335,6 @@ def test_the_state_of_a_run_is_one_file(tmp_path):
     assert not (tmp_path / "over").exists()
 
 
-def test_the_line_says_what_is_known():
-    counts = {"done": 12, "running": 2, "failed": 1}
-    assert line(counts, 40, 80.0) == "12 done, 2 running, 1 failed of 40 runs, about 1 min 20 s left"
-    assert line({}, None, None) == "starting"
-    assert [duration(seconds) for seconds in (0.4, 59.6, 3600, 7500)] == [
-        "0 s", "1 min 0 s", "1 h 0 min", "2 h 5 min",
-    ]  # fmt: skip
-
-
-def plan_of(tmp_path, *overrides, **settings):
-    sweeper = {"_target_": "hydra._internal.core_plugins.basic_sweeper.BasicSweeper", "params": None}
-    asked = {"hydra": {"sweeper": sweeper, "overrides": {"task": list(overrides)}}} | settings
-    OmegaConf.save(asked, tmp_path / "multirun.yaml")
-    return read_plan(tmp_path)
-
-
-def test_the_plan_counts_the_runs_that_the_sweeper_will_make(tmp_path):
-    assert read_plan(tmp_path) is None
-    plan = plan_of(tmp_path, "agent=a,b", "seed=range(0,10)", "x=[1,2]")
-    assert (plan.total, plan.shown) == (20, True)
-    assert plan_of(tmp_path, "agent=glob(*)").total is None
-    assert not plan_of(tmp_path, "seed=1", progress=False).shown
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-@pytest.mark.parametrize(("stream", "begins"), [(Terminal(), "\r"), (io.StringIO(), "")])
-def test_the_live_line_is_drawn_in_place_on_a_terminal_and_line_by_line_elsewhere(tmp_path, stream, begins):
-    plan_of(tmp_path, "seed=range(0,4)")
-    with LiveLine(tmp_path, stream, every_s=0.02):
-        JobStatus(tmp_path, 0, []).set(RUNNING)
-        time.sleep(0.1)
-        JobStatus(tmp_path, 0, []).set(DONE)
-        JobStatus(tmp_path, 1, []).set(RUNNING)
-        time.sleep(0.2)
-    text = stream.getvalue()
-    assert f"{begins}1 running of 4 runs" in text
-    assert re.search(r"1 done, 1 running of 4 runs, about \d+ s left", text)
-    assert ("\n" in text) is (begins == "")
-
-
 def claims(folder):
     done = subprocess.run(
         [sys.executable, "-m", "experiments.claims"],
@@ -312,28 +344,41 @@ def claims(folder):
     return (folder / "results" / "claims.csv").read_bytes()
 
 
+def rows(folder):
+    """Every run's rows, as bytes."""
+    runs = folder / "results" / "runs"
+    return {str(path.relative_to(runs)): path.read_bytes() for path in runs.glob("*/[!.]*/slots.parquet")}
+
+
 @pytest.mark.slow
-def test_killed_five_times_a_sweep_ends_with_the_same_claims(tmp_path):
+def test_killed_five_times_a_sweep_ends_with_the_same_rows_and_claims(tmp_path):
     overrides = [*SMALL, "experiment=fig09", "agent=rrl_paper,q_learning", "agent.radius=0,1"]
     overrides += ["agent.gamma=0", "seed=range(0,4)", "slots=2500", "hydra.launcher.n_jobs=2"]
     moments = random.Random(7)
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     for folder in (calm, killed):
         folder.mkdir()
-    for finished in (0, 2, 4, 6, 8):
+    runs, processes = killed / "results" / "runs", []
+    for finished, whole_group in zip((0, 2, 4, 6, 8), (True, False, True, False, True), strict=True):
         process = start(killed, *overrides)
-        while len(finished_runs(killed / "results" / "runs")) < finished:
+        while len(finished_runs(runs)) < finished:
             time.sleep(0.1)
         time.sleep(moments.uniform(0.0, 0.5 if finished else 5.0))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-    assert len(finished_runs(killed / "results" / "runs")) < 16
+        # without its group: the next sweep begins while workers of this one may still be at work
+        os.killpg(process.pid, signal.SIGKILL) if whole_group else process.kill()
+        assert process.wait() == -signal.SIGKILL
+        processes.append(process)
+        assert all(is_finished(folder) for folder in runs.glob("*/[!.]*"))
+    assert len(finished_runs(runs)) < 16
     for folder in (killed, calm):
-        process = start(folder, *overrides)
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-    assert claims(killed) == claims(calm)
-    rows = csv.DictReader(io.StringIO(claims(calm).decode()))
-    assert any(row["value"] and row["seeds"] == "4" for row in rows)
+        code, err = finish(folder, *overrides)
+        assert code == 0, err
+    for process in processes:
+        process.communicate(timeout=5)  # which ends when the last worker has gone
+    assert len(rows(calm)) == 16
+    assert rows(killed) == rows(calm)
+    undisturbed = claims(calm)
+    assert claims(killed) == undisturbed
+    judged = csv.DictReader(io.StringIO(undisturbed.decode()))
+    assert any(row["value"] and row["seeds"] == "4" for row in judged)
     assert list((killed / "results").rglob("*.partial")) == []

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.build import build_env, row_settings
+from experiments.failures import Failure, write_failure
 from experiments.records import content_hash
 from experiments.run import execute
 from experiments.settings import compose_settings
@@ -66,3 +67,9 @@ def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experime
     manifest = {"status": "finished", "seed": seed, "config": settings}
     (run / "manifest.json").write_text(json.dumps(manifest))
     return run
+
+
+def fail(folder, experiment, run_id):
+    """A run that failed in a sweep."""
+    settings = {"experiment_name": experiment}
+    write_failure(folder / experiment / run_id, Failure(run_id, ["seed=1"], "no memory", settings))
