@@ -80,13 +80,14 @@ def to_array(name: str, proto: Any, data_type: int, max_bytes: int) -> NDArray[A
     elements = math.prod(shape)
     if elements * dtype.itemsize > max_bytes or any(size > max_bytes for size in shape):
         raise invalid(f"input {name} has shape {shape}, more than {max_bytes} bytes")
-    if proto.tensor_content and dtype.kind != "O":
-        if len(proto.tensor_content) != elements * dtype.itemsize:
+    content = proto.tensor_content  # once: every look at it is a copy
+    if content and dtype.kind != "O":
+        if len(content) != elements * dtype.itemsize:
             raise invalid(
-                f"input {name} has {len(proto.tensor_content)} bytes of content, "
+                f"input {name} has {len(content)} bytes of content, "
                 f"expected {elements * dtype.itemsize} for shape {shape}"
             )
-        return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
+        return np.frombuffer(content, dtype).reshape(shape)
     return _from_fields(name, proto, dtype, elements).reshape(shape)
 
 
