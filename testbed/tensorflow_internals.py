@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from serving.errors import UsageError
 from testbed.batching import BatchPlan
+from testbed.server.signature import TensorSpec
 from testbed.threads import count_by_name, thread_named
 
 INTRA_OP_THREADS = "tf_intra_op"
@@ -106,7 +107,7 @@ class PreparedRun:
         session._extend_graph()
         self._session = session
         self._inputs = {
-            tensor.name: (tensor._as_tf_output(), tensor.dtype.as_numpy_dtype, tensor.shape)
+            tensor.name: (tensor._as_tf_output(), tensor.dtype.as_numpy_dtype, _spec(tensor))
             for tensor in inputs
         }
         self._fetches = {tensor.name: tensor._as_tf_output() for tensor in outputs.values()}
@@ -123,10 +124,10 @@ class PreparedRun:
 
         fed = {}
         for name, value in feeds.items():
-            output, dtype, shape = self._inputs[name]
+            output, dtype, spec = self._inputs[name]
             array = np.asarray(value, dtype)
-            if not shape.is_compatible_with(array.shape):
-                raise ValueError(f"tensor {name} has shape {array.shape}, the graph takes {shape}")
+            if not spec.accepts(array.shape):
+                raise ValueError(f"tensor {name} has shape {array.shape}, the graph takes {spec.shape}")
             fed[output] = array
         buffer = c_api.TF_NewBufferFromString(options.SerializeToString())
         try:
@@ -135,6 +136,11 @@ class PreparedRun:
             c_api.TF_DeleteBuffer(buffer)
         arrays = {name: np.asarray(value) for name, value in zip(self._fetches, found, strict=True)}
         return {alias: arrays[name] for alias, name in self._outputs.items()}
+
+
+def _spec(tensor: Any) -> TensorSpec:
+    shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+    return TensorSpec(tensor.name, tensor.dtype.as_datatype_enum, shape)
 
 
 def load_saved_model(session: Any, tags: Sequence[str], folder: Path) -> Any:

@@ -114,14 +114,18 @@ def _from_fields(name: str, proto: Any, dtype: np.dtype[Any], elements: int) -> 
     return array
 
 
-def to_proto(array: NDArray[Any], proto: Any) -> None:
-    """Write an array into an empty TensorProto, values in the typed field as TensorFlow Serving does."""
+@cache
+def _data_type(dtype: np.dtype[Any]) -> int:
+    """TensorFlow's number of a numpy type."""
     import tensorflow as tf
 
+    return int((tf.dtypes.string if dtype.kind == "O" else tf.dtypes.as_dtype(dtype)).as_datatype_enum)
+
+
+def to_proto(array: NDArray[Any], proto: Any) -> None:
+    """Write an array into an empty TensorProto, values in the typed field as TensorFlow Serving does."""
     dtype = array.dtype if array.dtype.kind not in "SU" else np.dtype(object)
-    proto.dtype = (
-        tf.dtypes.string.as_datatype_enum if dtype.kind == "O" else tf.dtypes.as_dtype(dtype).as_datatype_enum
-    )
+    proto.dtype = _data_type(dtype)
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
     flat = np.ascontiguousarray(array).reshape(-1)
