@@ -1,7 +1,8 @@
 """What the server costs: latency over gRPC with one client, against the same session called in process.
 
-``python -m testbed.bench_server`` prints one JSON object. The two kinds of call alternate in short rounds, so
-that a noisy minute on the machine hurts both alike. The client is a process of its own, as clients are.
+``python -m testbed.bench_server`` prints one JSON object. The kinds of call alternate in short rounds, so
+that a noisy minute on the machine hurts all alike. The client is a process of its own, as clients are. What
+gRPC itself costs shows in ``bare_grpc``: the same session behind a handler that looks at nothing.
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+_WARM_UP_ROUNDS = 2
+_ANSWER = bytes(4096)  # about as much as 1000 classes
 
 _CLIENT = """
 import json, sys, time
@@ -55,27 +61,71 @@ def measure(name: str, rounds: int, calls: int) -> dict[str, Any]:
             grpc_socket=address,
             version_poll_s=0,
         )
-        with Server(settings) as server, _client(f"unix:{address}", str(payload)) as client:
+        with Server(settings) as server:
             call = _in_process(server, payload.read_bytes())
-            direct, remote = [], []
-            for index in range(rounds + 1):
-                inside, outside = [call() for _ in range(calls)], _ask(client, calls)
-                if index:  # the first round warms up
-                    direct.append(inside)
-                    remote.append(outside)
-            assert client.stdin
-            client.stdin.close()
-    direct_s, remote_s = float(np.mean(direct)), float(np.mean(remote))
+            with (
+                _bare_server(call, f"unix:{folder}/bare"),
+                _client(f"unix:{address}", str(payload)) as client,
+                _client(f"unix:{folder}/bare", str(payload)) as bare_client,
+            ):
+                ways = {
+                    "in_process": lambda: [call() for _ in range(calls)],
+                    "grpc": lambda: _ask(client, calls),
+                    "bare_grpc": lambda: _ask(bare_client, calls),
+                }
+                latency_s = _alternate(ways, rounds)
+                for one in (client, bare_client):
+                    assert one.stdin
+                    one.stdin.close()
+    mean_s = {way: float(np.mean(latency_s[way])) for way in ways}
+    median_s = {way: float(np.median(latency_s[way])) for way in ways}
     return {
         "benchmark": "server_overhead",
         "model": name,
         "calls": rounds * calls,
-        "in_process_mean_ms": direct_s * 1e3,
-        "grpc_mean_ms": remote_s * 1e3,
-        "ratio_of_means": remote_s / direct_s,
-        "ratio_of_medians": float(np.median(remote) / np.median(direct)),
+        **{f"{way}_mean_ms": 1e3 * value for way, value in mean_s.items()},
+        **{f"{way}_median_ms": 1e3 * value for way, value in median_s.items()},
+        "ratio_of_means": mean_s["grpc"] / mean_s["in_process"],
+        "ratio_of_medians": median_s["grpc"] / median_s["in_process"],
+        "bare_ratio_of_means": mean_s["bare_grpc"] / mean_s["in_process"],
+        "bare_ratio_of_medians": median_s["bare_grpc"] / median_s["in_process"],
         "load_average": os.getloadavg()[0],
     }
+
+
+def _alternate(ways: Mapping[str, Callable[[], list[float]]], rounds: int) -> dict[str, list[float]]:
+    """Latencies of every way to call, from so many rounds after two that warm up."""
+    latency_s: dict[str, list[float]] = {way: [] for way in ways}
+    for index in range(rounds + _WARM_UP_ROUNDS):
+        for way, ask in ways.items():
+            found = ask()
+            if index >= _WARM_UP_ROUNDS:
+                latency_s[way] += found
+    return latency_s
+
+
+@contextmanager
+def _bare_server(call: Callable[[], object], address: str) -> Iterator[None]:
+    """A gRPC server that makes a call whatever it is asked, and answers with as many bytes as the model."""
+    import grpc
+
+    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
+        def service(self, _details: Any) -> Any:
+            return grpc.unary_unary_rpc_method_handler(self.answer)
+
+        def answer(self, _request: bytes, _context: Any) -> bytes:
+            call()
+            return _ANSWER
+
+    server = grpc.server(
+        ThreadPoolExecutor(1), handlers=[Handler()], options=[("grpc.max_receive_message_length", -1)]
+    )
+    server.add_insecure_port(address)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(None).wait()
 
 
 def _export(name: str) -> Path:
@@ -130,8 +180,8 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     parser = argparse.ArgumentParser(prog="python -m testbed.bench_server", description=__doc__)
     parser.add_argument("--model", default="mobilenet_v2")
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--calls", type=int, default=20, help="in a round")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--calls", type=int, default=5, help="in a round")
     flags = parser.parse_args(arguments)
     print(json.dumps(measure(flags.model, flags.rounds, flags.calls)))
     return 0

@@ -13,6 +13,8 @@ What holds in TensorFlow 2.21 and is used here:
   all of them can stand ready (``_in_flight``).
 - A ``VarHandleOp`` inside a function finds the variable of its ``shared_name``, so that the model's graph can
   become a function without hundreds of captured handles (``as_function``).
+- ``session.run`` looks up and checks its feeds and fetches anew in every call; two private methods save that
+  0.1 ms (``PreparedRun``).
 - The v1 loader reads SavedModels of TensorFlow 1, TensorFlow 2 and Keras (``load_saved_model``).
 - Importing TensorFlow starts no thread pool, so a process may fork after the import and before the first use.
 """
@@ -20,13 +22,17 @@ What holds in TensorFlow 2.21 and is used here:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from serving.errors import UsageError
 from testbed.batching import BatchPlan
+from testbed.server.signature import TensorSpec
 from testbed.threads import count_by_name, thread_named
 
 INTRA_OP_THREADS = "tf_intra_op"
@@ -91,6 +97,50 @@ def run_options(pool: int) -> Any:
     import tensorflow as tf
 
     return tf.compat.v1.RunOptions(inter_op_thread_pool=pool)
+
+
+class PreparedRun:
+    """A ``session.run`` whose feeds and fetches are looked up once, for a graph that is complete."""
+
+    def __init__(self, session: Any, inputs: Iterable[Any], outputs: Tensors) -> None:
+        """Prepare to feed some graph tensors and to fetch others."""
+        session._extend_graph()
+        self._session = session
+        self._inputs = {
+            tensor.name: (tensor._as_tf_output(), tensor.dtype.as_numpy_dtype, _spec(tensor))
+            for tensor in inputs
+        }
+        self._fetches = {tensor.name: tensor._as_tf_output() for tensor in outputs.values()}
+        self._outputs = {alias: tensor.name for alias, tensor in outputs.items()}
+
+    def __call__(self, feeds: Mapping[str, Any], options: Any) -> dict[str, NDArray[Any]]:
+        """The outputs, given values by the names of the graph tensors to feed.
+
+        Raises:
+            ValueError: for a value whose shape cannot be fed.
+            tf.errors.OpError: what TensorFlow says.
+        """
+        from tensorflow.python.client import pywrap_tf_session as c_api
+
+        fed = {}
+        for name, value in feeds.items():
+            output, dtype, spec = self._inputs[name]
+            array = np.asarray(value, dtype)
+            if not spec.accepts(array.shape):
+                raise ValueError(f"tensor {name} has shape {array.shape}, the graph takes {spec.shape}")
+            fed[output] = array
+        buffer = c_api.TF_NewBufferFromString(options.SerializeToString())
+        try:
+            found = self._session._call_tf_sessionrun(buffer, fed, list(self._fetches.values()), [], None)
+        finally:
+            c_api.TF_DeleteBuffer(buffer)
+        arrays = {name: np.asarray(value) for name, value in zip(self._fetches, found, strict=True)}
+        return {alias: arrays[name] for alias, name in self._outputs.items()}
+
+
+def _spec(tensor: Any) -> TensorSpec:
+    shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+    return TensorSpec(tensor.name, tensor.dtype.as_datatype_enum, shape)
 
 
 def load_saved_model(session: Any, tags: Sequence[str], folder: Path) -> Any:

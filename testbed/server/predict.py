@@ -22,7 +22,11 @@ class Predictor:
         self, models: ModelManager, metrics: Metrics, max_request_bytes: int = DEFAULT_MAX_REQUEST_BYTES
     ) -> None:
         """Answer for the models of a manager."""
+        from google.protobuf.message import DecodeError
+        from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
+
         self._models, self._metrics, self.max_request_bytes = models, metrics, max_request_bytes
+        self._request, self._response, self._decode_error = PredictRequest, PredictResponse, DecodeError
 
     def parse(self, message: bytes) -> Any:
         """A PredictRequest.
@@ -30,16 +34,13 @@ class Predictor:
         Raises:
             StatusError: INVALID_ARGUMENT if the bytes are none, or too many.
         """
-        from google.protobuf.message import DecodeError
-        from tensorflow_serving.apis.predict_pb2 import PredictRequest
-
         if len(message) > self.max_request_bytes:
             raise invalid(
                 f"the request has {len(message)} bytes, at most {self.max_request_bytes} are allowed"
             )
         try:
-            return PredictRequest.FromString(message)
-        except DecodeError:
+            return self._request.FromString(message)
+        except self._decode_error:
             raise invalid("the request is not a PredictRequest message") from None
 
     def predict(self, request: Any) -> Any:
@@ -48,8 +49,6 @@ class Predictor:
         Raises:
             StatusError: as TensorFlow Serving would answer.
         """
-        from tensorflow_serving.apis.predict_pb2 import PredictResponse
-
         model = self._models.find(request.model_spec)
         signature = find_signature(model.signatures, request.model_spec.signature_name)
         wanted = signature.choose_outputs(list(request.output_filter))
@@ -61,7 +60,7 @@ class Predictor:
         signature.check_shapes(feeds)
         with self._metrics.time_runtime(model.name):
             found = model.run(signature, feeds)
-        response = PredictResponse()
+        response = self._response()
         response.model_spec.name = model.name
         response.model_spec.version.value = model.version
         response.model_spec.signature_name = signature.name

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from testbed import tensorflow_internals as internals
@@ -71,28 +70,30 @@ class ServedModel:
             self.meta_graph = internals.load_saved_model(self.session, tags, folder)
             self.signatures: Mapping[str, Signature] = signatures_of(self.meta_graph)
             self._which = tf.compat.v1.placeholder(tf.int32, [], name="batch_plan")
-            self._feeds, self._fetches = {}, {}
-            for key, signature in self.signatures.items():
-                inputs = {alias: _tensor(graph, spec) for alias, spec in signature.inputs.items()}
-                outputs = {alias: _tensor(graph, spec) for alias, spec in signature.outputs.items()}
-                self._feeds[key] = inputs
-                self._fetches[key] = self._batched(graph, inputs, outputs, key)
+            tensors = {
+                key: self._batched(graph, signature, key) for key, signature in self.signatures.items()
+            }
         graph.finalize()
+        self._runs = {
+            key: internals.PreparedRun(self.session, [*inputs.values(), self._which], outputs)
+            for key, (inputs, outputs) in tensors.items()
+        }
         self._configuring = threading.Lock()
         self._admission = Admission(choices.plans[0].capacity)
         self._setting = self._make_setting(0, 0)
 
-    def _batched(
-        self, graph: Any, inputs: dict[str, Any], outputs: dict[str, Any], key: str
-    ) -> dict[str, Any]:
+    def _batched(self, graph: Any, signature: Signature, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A signature's inputs, and its outputs behind the batch scheduler."""
+        inputs = {alias: _tensor(graph, spec) for alias, spec in signature.inputs.items()}
+        outputs = {alias: _tensor(graph, spec) for alias, spec in signature.outputs.items()}
         if not inputs:  # nothing to batch
-            return outputs
+            return inputs, outputs
         function = internals.as_function(graph, inputs, outputs)
         scheduler = f"{self.name}/{self.version}"
         batched = internals.batch_function(
             function, list(inputs.values()), self.choices.plans, self._which, scheduler, key
         )
-        return dict(zip(outputs, batched, strict=True))
+        return inputs, dict(zip(outputs, batched, strict=True))
 
     def run(self, signature: Signature, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """All outputs of a signature for inputs that fit it; blocks while others are being served.
@@ -101,29 +102,27 @@ class ServedModel:
             StatusError: RESOURCE_EXHAUSTED or UNAVAILABLE when the queue is full, else what TensorFlow said.
         """
         with self._admission.enter():
-            return self._run(signature.name, feeds, self._setting)
+            return self._run(signature, feeds, self._setting)
 
-    def _run(self, key: str, feeds: Mapping[str, NDArray[Any]], setting: _Setting) -> dict[str, NDArray[Any]]:
+    def _run(
+        self, signature: Signature, feeds: Mapping[str, NDArray[Any]], setting: _Setting
+    ) -> dict[str, NDArray[Any]]:
         import tensorflow as tf
 
-        tensors = self._feeds[key]
-        fed: dict[Any, Any] = {tensors[alias]: array for alias, array in feeds.items()}
-        fed[self._which] = setting.plan
+        fed: dict[str, Any] = {signature.inputs[alias].tensor_name: array for alias, array in feeds.items()}
+        fed[self._which.name] = setting.plan
         try:
-            found: dict[str, NDArray[Any]] = self.session.run(
-                self._fetches[key], fed, options=setting.options
-            )
+            return self._runs[signature.name](fed, setting.options)
         except tf.errors.OpError as error:
             raise StatusError(Code(error.error_code), _first_line(error.message)) from error
         except (TypeError, ValueError) as error:  # what the session refuses before it runs
             raise StatusError(Code.INVALID_ARGUMENT, str(error)) from error
-        return {alias: np.asarray(array) for alias, array in found.items()}
 
     def warm_up(self, signature: Signature, feeds: Mapping[str, NDArray[Any]]) -> None:
         """Run a request once under every plan, so that none pays for the first run."""
         with thread_named(internals.BATCH_THREADS):
             for index in range(len(self.choices.plans)):
-                self._run(signature.name, feeds, self._make_setting(index, self._setting.pool))
+                self._run(signature, feeds, self._make_setting(index, self._setting.pool))
 
     def configure(
         self, *, plan: BatchPlan | None = None, inter_op_parallelism: int | None = None

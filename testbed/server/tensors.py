@@ -80,13 +80,14 @@ def to_array(name: str, proto: Any, data_type: int, max_bytes: int) -> NDArray[A
     elements = math.prod(shape)
     if elements * dtype.itemsize > max_bytes or any(size > max_bytes for size in shape):
         raise invalid(f"input {name} has shape {shape}, more than {max_bytes} bytes")
-    if proto.tensor_content and dtype.kind != "O":
-        if len(proto.tensor_content) != elements * dtype.itemsize:
+    content = proto.tensor_content  # once: every look at it is a copy
+    if content and dtype.kind != "O":
+        if len(content) != elements * dtype.itemsize:
             raise invalid(
-                f"input {name} has {len(proto.tensor_content)} bytes of content, "
+                f"input {name} has {len(content)} bytes of content, "
                 f"expected {elements * dtype.itemsize} for shape {shape}"
             )
-        return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
+        return np.frombuffer(content, dtype).reshape(shape)
     return _from_fields(name, proto, dtype, elements).reshape(shape)
 
 
@@ -113,14 +114,18 @@ def _from_fields(name: str, proto: Any, dtype: np.dtype[Any], elements: int) -> 
     return array
 
 
-def to_proto(array: NDArray[Any], proto: Any) -> None:
-    """Write an array into an empty TensorProto, values in the typed field as TensorFlow Serving does."""
+@cache
+def _data_type(dtype: np.dtype[Any]) -> int:
+    """TensorFlow's number of a numpy type."""
     import tensorflow as tf
 
+    return int((tf.dtypes.string if dtype.kind == "O" else tf.dtypes.as_dtype(dtype)).as_datatype_enum)
+
+
+def to_proto(array: NDArray[Any], proto: Any) -> None:
+    """Write an array into an empty TensorProto, values in the typed field as TensorFlow Serving does."""
     dtype = array.dtype if array.dtype.kind not in "SU" else np.dtype(object)
-    proto.dtype = (
-        tf.dtypes.string.as_datatype_enum if dtype.kind == "O" else tf.dtypes.as_dtype(dtype).as_datatype_enum
-    )
+    proto.dtype = _data_type(dtype)
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
     flat = np.ascontiguousarray(array).reshape(-1)

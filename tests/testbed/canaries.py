@@ -110,7 +110,19 @@ def canaries(models: Path, intra_op: int) -> dict[str, object]:
             return str(error)
         return ""
 
+    def prepared() -> list[object]:
+        run = internals.PreparedRun(session, [*dense_in.values(), which], {"first": dense_out[0]})
+        row, options, answers = np.array([[1, 0, 0, 0]], np.float32), internals.run_options(1), []
+        for value in (row, row[0]):
+            try:
+                fed = {dense_in["x"].name: value, which.name: 1}
+                answers.append(run(fed, options)["first"].tolist())
+            except ValueError as error:
+                answers.append(str(error))
+        return answers
+
     return {
+        "prepared": prepared(),
         "intra_op": internals.check_pools(intra_op, (1, 4)).intra_op,
         "second_session": second_session(),
         "answer": session.run(dense_out[0], {dense_in["x"]: [[1, 0, 0, 0]], which: 1}).tolist(),

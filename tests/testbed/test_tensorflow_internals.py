@@ -44,6 +44,14 @@ def test_variables_are_found_by_name_inside_a_function(child: dict[str, Any]) ->
     assert child["answer"] == [pytest.approx((WEIGHTS[0] + BIAS).tolist())]
 
 
+def test_a_prepared_run_answers_like_the_session_and_refuses_what_cannot_be_fed(
+    child: dict[str, Any],
+) -> None:
+    answer, refusal = child["prepared"]
+    assert answer == child["answer"]
+    assert "has shape (4,), the graph takes (None, 4)" in refusal
+
+
 def test_the_scheduler_serves_exactly_so_many_requests_at_once(child: dict[str, Any]) -> None:
     assert child["at_once"] == [1, 3, 1]  # the last in an inter-op pool of one thread
 
