@@ -165,7 +165,8 @@ def test_a_bad_search_space_is_refused(text, word, tmp_path):
     assert "\n" not in str(refused.value)
 
 
-def test_figures_show_a_tuned_agent_in_its_own_colour_right_after_the_untuned():
-    assert style.colour("rrl_tuned") == style.colour("rrl") != style.colour("rrl_paper")
+def test_figures_show_a_tuned_agent_in_the_colour_of_the_published_one_right_after_the_untuned():
+    assert style.colour("rrl_tuned") == style.colour("rrl_paper") != style.colour("rrl")
+    assert style.colour("deeprm_tuned") == style.colour("deeprm")
     assert style.label("oracle_tuned") == f"{style.label('oracle')}, tuned"
     assert style.in_order(["q_learning", "rrl_tuned", "rrl"]) == ["rrl", "rrl_tuned", "q_learning"]
