@@ -20,7 +20,7 @@ from experiments.cli import explain, is_usage
 from experiments.failures import forget_failure
 from experiments.interruption import Interruption
 from experiments.leftovers import is_abandoned, is_running, make_owned, remove_abandoned, this_host
-from experiments.sweep_job import note_failure
+from experiments.sweep_job import ALONE, note_failure
 from experiments.sweep_line import LiveLine, duration
 from experiments.sweep_status import (
     DONE,
@@ -116,11 +116,12 @@ def _note_lost(sweep: Path, chances: int = _CHANCES) -> int:
     lost = [noted for noted in running if noted["host"] == this_host() and not is_running(noted["pid"])]
     for noted in lost:
         status = JobStatus.of(sweep, noted)
-        deaths = noted.get("deaths", 0) + 1
+        deaths = noted.get("deaths", 0) + (not noted.get("innocent", False))
         status.set(LOST, deaths=deaths)
         if deaths >= chances:
             times = " twice" if deaths > 1 else ""
             note_failure(status, f"its process was killed{times} (out of memory?)")
+    (sweep / ALONE).unlink(missing_ok=True)
     return len(lost)
 
 

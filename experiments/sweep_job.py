@@ -17,6 +17,7 @@ from experiments.sweep_status import DONE, FAILED, RUNNING, SKIPPED, JobStatus
 from experiments.sweep_worker import prepare_worker
 from serving.errors import UsageError
 
+ALONE = "alone.lock"
 Locate = Callable[[Path, dict[str, Any]], None]
 
 
@@ -33,16 +34,28 @@ def job_of_sweep(hydra: Any, run: Callable[[Locate], tuple[Path, bool]]) -> None
     if status.settled:
         return  # the launcher was asked again
     prepare_worker(sweep)
-    with _alone(sweep) if status.was_lost else nullcontext():
+    with alone(sweep) if status.was_lost else nullcontext(True) as fair:
+        status.noted["innocent"] = not fair
         _make(hydra, status, run)
 
 
 @contextmanager
-def _alone(sweep: Path) -> Iterator[None]:
-    """One at a time of the runs that a killed worker took along: one of them may be the cause."""
-    with (sweep / "alone.lock").open("w") as lock:
+def alone(sweep: Path) -> Iterator[bool]:
+    """One at a time of the runs that a killed worker took along: one of them may be the cause.
+
+    Yields whether the run before ended well. If its process was killed, this one's is about to be, too: the
+    launcher ends them all, and this run is not to blame.
+    """
+    with (sweep / ALONE).open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the end of the process frees it
-        yield
+        lock.seek(0)
+        ended_well = lock.read() == ""
+        lock.write("running")
+        lock.flush()
+        try:
+            yield ended_well
+        finally:
+            lock.truncate(0)
 
 
 def _make(hydra: Any, status: JobStatus, run: Callable[[Locate], tuple[Path, bool]]) -> None:
