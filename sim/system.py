@@ -167,10 +167,6 @@ class SimulatedServers:
             latency_s=latency_s if self._keep_latencies else None,
         )
 
-    def sent(self, size: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The sizes that requests have for these: the same (the testbed sends the nearest it has)."""
-        return size
-
     def close(self) -> None:
         """Nothing to release."""
 

@@ -178,10 +178,6 @@ class TestbedSystem:
             time.sleep(_WATCH_S)
         return measured
 
-    def sent(self, size: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The sizes that are sent for these: the nearest of ``SIZES``, or 1 where requests are all alike."""
-        return np.array(SIZES if len(self._requests) > 1 else (1.0,))[self._kinds(size)]
-
     def _measured(
         self, slot: Slot, begin_s: float, answers: Answers, change_s: float, servers: set[int], faulted: bool
     ) -> SlotMeasurement:
@@ -223,14 +219,23 @@ class TestbedSystem:
         """Which bytes stand for a request of each size."""
         if len(self._requests) == 1:
             return np.zeros(len(size), dtype=np.int64)
-        steps = np.rint(2 * np.log2(np.maximum(size, SIZES[0]))) + 6
-        kinds: NDArray[np.int64] = np.minimum(steps, len(SIZES) - 1).astype(np.int64)
-        return kinds
+        return _step(size)
 
     def close(self) -> None:
         """End Locust and the servers; safe to call twice."""
         self._close_replay()
         self._supervisor.close()
+
+
+def nearest_size(size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sizes that requests of these sizes are sent in, where they are not all alike."""
+    return np.array(SIZES)[_step(size)]
+
+
+def _step(size: NDArray[np.float64]) -> NDArray[np.int64]:
+    steps = np.rint(2 * np.log2(np.maximum(size, SIZES[0]))) + 6
+    kinds: NDArray[np.int64] = np.minimum(steps, len(SIZES) - 1).astype(np.int64)
+    return kinds
 
 
 class _Change:

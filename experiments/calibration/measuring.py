@@ -13,10 +13,12 @@ from tqdm import tqdm
 
 from experiments.calibration.plan import Window
 from experiments.calibration.windows import WindowTable, is_clean, summary
+from experiments.records import machine
 from serving.configuration import Configuration
 from serving.measurement import SlotMeasurement
 from serving.slot import Slot
 from serving.system import ServingSystem
+from testbed.system import nearest_size
 from workloads.constant import Constant
 from workloads.sizes import RequestSizes
 
@@ -32,9 +34,6 @@ class ClosedLoopSystem(ServingSystem, Protocol):
     ) -> SlotMeasurement:
         """Serve so many clients, each of which asks again as soon as it is answered."""
 
-    def sent(self, size: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The sizes that requests really have."""
-
 
 @dataclass(frozen=True)
 class Conditions:
@@ -44,23 +43,25 @@ class Conditions:
         window_s: length of a window.
         sizes: of the requests.
         seed: of arrivals and sizes.
+        cores: of the machine.
         attempts: how often a window is measured at most, until nobody disturbs it.
     """
 
     window_s: float
     sizes: RequestSizes
     seed: int
+    cores: int
     attempts: int = 3
 
-    def slot(self, system: ClosedLoopSystem, load_rps: float) -> Slot:
-        """Poisson arrivals: the same for the same rate and seed, whatever the system."""
+    def slot(self, load_rps: float) -> Slot:
+        """Poisson arrivals: the same for the same rate and seed; sizes as the testbed sends them."""
         workload = Constant(mean_rps=load_rps, slot_s=self.window_s, sizes=self.sizes)
         slot = next(iter(workload.slots(self.seed, 1)))
-        return replace(slot, size=system.sent(slot.size))
+        return replace(slot, size=nearest_size(slot.size))
 
-    def closed_sizes(self, system: ClosedLoopSystem) -> NDArray[np.float64]:
+    def closed_sizes(self) -> NDArray[np.float64]:
         """Sizes that the clients of a closed loop take in turn."""
-        return system.sent(self.sizes.of_slot(self.seed, 0, _SIZES))
+        return nearest_size(self.sizes.of_slot(self.seed, 0, _SIZES))
 
 
 def measure(
@@ -104,22 +105,38 @@ def _row(
 ) -> dict[str, Any]:
     label: dict[str, Any] = dict(zip(table.knobs, window.configuration, strict=True))
     label |= {"mode": window.mode, "level": window.level, "seed": conditions.seed, "attempt": 0}
+    label |= {"slot": None}  # of a trace
     system.reset(conditions.seed)
     if window.mode == "closed":
-        found = _closed(system, window, conditions)
+        found = serve_closed(system, window.configuration, int(window.level), conditions)
     else:
-        throughput_rps = table.throughput_rps(window.configuration)
-        assert throughput_rps is not None, "a plan begins with closed loops"
-        found = serve_open(system, window.configuration, window.level * throughput_rps, conditions)
-    return label | found | {"measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        found = serve_open(system, window.configuration, _load_rps(table, window), conditions)
+    return label | found | when_and_where(conditions)
 
 
-def _closed(system: ClosedLoopSystem, window: Window, conditions: Conditions) -> dict[str, Any]:
-    clients, size = int(window.level), conditions.closed_sizes(system)
-    system.serve_closed(window.configuration, clients, SETTLE_S, size)
-    measured = system.serve_closed(window.configuration, clients, conditions.window_s, size)
+def _load_rps(table: WindowTable, window: Window) -> float:
+    if window.mode == "rate":
+        return window.level
+    throughput_rps = table.throughput_rps(window.configuration)
+    assert throughput_rps is not None, "a plan begins with closed loops"
+    return window.level * throughput_rps
+
+
+def when_and_where(conditions: Conditions) -> dict[str, Any]:
+    """The last columns of a row."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {"measured_at": now, "cpu": machine()["cpu"], "cores": conditions.cores}
+
+
+def serve_closed(
+    system: ClosedLoopSystem, configuration: Configuration, clients: int, conditions: Conditions
+) -> dict[str, Any]:
+    """A window of clients that ask again as soon as they are answered."""
+    size = conditions.closed_sizes()
+    system.serve_closed(configuration, clients, SETTLE_S, size)
+    measured = system.serve_closed(configuration, clients, conditions.window_s, size)
     in_turn = size[np.arange(measured.completions) % len(size)] if clients == 1 else None
-    return {"load_rps": None} | summary(measured, conditions.window_s, in_turn)
+    return {"load_rps": None} | summary(measured, conditions.window_s, conditions.cores, in_turn)
 
 
 def serve_open(
@@ -127,8 +144,8 @@ def serve_open(
 ) -> dict[str, Any]:
     """A window of Poisson arrivals that begins with nobody waiting."""
     load_rps = float(f"{load_rps:.6g}")  # as the table keeps it: the same arrivals can be made from it
-    slot = conditions.slot(system, load_rps)
+    slot = conditions.slot(load_rps)
     system.serve(configuration, Slot(0, 0.0, SETTLE_S, np.empty(0), np.empty(0), 0.0))
     later = replace(slot, index=1, start_s=SETTLE_S, arrival_s=slot.arrival_s + SETTLE_S)
     measured = system.serve(configuration, later)
-    return {"load_rps": load_rps} | summary(measured, conditions.window_s)
+    return {"load_rps": load_rps} | summary(measured, conditions.window_s, conditions.cores)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from serving.configuration import Configuration, ConfigurationSpace
 
-Mode = Literal["closed", "open"]
+Mode = Literal["closed", "open", "rate", "trace"]
 _HELD_OUT = 3  # every third configuration
 _BLOCKS = 3  # in which the others are taken up, the coarsest grid first
 
@@ -22,9 +22,10 @@ class Window:
 
     Attributes:
         configuration: what is in force.
-        mode: ``closed``: clients that ask again as soon as they are answered; ``open``: Poisson arrivals.
-        level: of a closed loop the number of clients, else the rate as a share of the configuration's
-            throughput in its closed loops.
+        mode: ``closed``: clients that ask again as soon as they are answered; ``open`` and ``rate``: Poisson
+            arrivals; ``trace``: arrivals at a rate that changes from slot to slot.
+        level: number of clients; rate as a share of the configuration's throughput in its closed loops; rate
+            in requests/s; mean rate in requests/s.
     """
 
     configuration: Configuration

@@ -37,9 +37,15 @@ class WindowTable:
     knobs: Sequence[str]
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row and see it onto the disk."""
+        """Add a row and see it onto the disk.
+
+        Raises:
+            UsageError: if the rows before have other columns.
+        """
         self._mend()
         self.file.parent.mkdir(parents=True, exist_ok=True)
+        if self.file.exists() and list(pd.read_csv(self.file, nrows=0).columns) != list(row):
+            raise UsageError(f"{self.file}: made by another version: name another file, or remove it")
         text = pd.DataFrame([row]).to_csv(index=False, header=not self.file.exists(), float_format="%.6g")
         with self.file.open("a") as stream:
             stream.write(text)
@@ -105,25 +111,26 @@ def is_clean(rows: pd.DataFrame) -> pd.Series:
 
 def kept(rows: pd.DataFrame, knobs: Sequence[str]) -> pd.DataFrame:
     """One row per window: of its attempts the least disturbed, and among those the last."""
-    ranked = rows.assign(_dirty=~is_clean(rows)).sort_values(["_dirty", "attempt"], ascending=[True, False])
-    best = ranked.drop_duplicates([*knobs, "mode", "level", "seed"])
-    return best.drop(columns="_dirty").sort_index()
+    ranked = rows.assign(_clean=is_clean(rows)).sort_values(["_clean", "attempt"], kind="stable")
+    best = ranked.drop_duplicates([*knobs, "mode", "level", "seed"], keep="last")
+    return best.drop(columns="_clean").sort_index()
 
 
 def summary(
-    measured: SlotMeasurement, window_s: float, size: NDArray[np.float64] | None = None
+    measured: SlotMeasurement, window_s: float, cores: int, size: NDArray[np.float64] | None = None
 ) -> dict[str, Any]:
     """What a row says of a measurement; latencies in seconds.
 
     Args:
         measured: with raw latencies.
         window_s: length of the window.
+        cores: of the machine.
         size: sizes of the requests in the order of the latencies, where that is known.
     """
     latency_s = measured.latency_s if measured.latency_s is not None else np.empty(0)
     host = measured.host
     done = max(1, measured.completions)
-    cpu_s = host.server_cpu_s if host else (measured.cpu_utilisation or 0.0) * window_s
+    cpu_s = host.server_cpu_s if host else (measured.cpu_utilisation or 0.0) * cores * window_s
     return {
         "window_s": window_s,
         "arrivals": measured.arrivals,

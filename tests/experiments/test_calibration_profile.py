@@ -49,7 +49,7 @@ def test_a_plan_begins_coarse_and_each_configuration_with_the_closed_loop_that_i
 
 def test_a_torn_row_is_cut_off_and_only_what_is_missing_is_measured(system, tmp_path):
     table = WindowTable(tmp_path / "folder" / "table.csv", system.space.names)
-    conditions = Conditions(20.0, RequestSizes(), seed=0)
+    conditions = Conditions(20.0, RequestSizes(), seed=0, cores=10)
     windows = plan(system.space)[:12]
     assert measure(system, table, windows[:9], conditions, budget_s=600.0, progress=False) == 0
     whole = table.file.read_text()
@@ -68,7 +68,7 @@ def test_a_torn_row_is_cut_off_and_only_what_is_missing_is_measured(system, tmp_
 
 def test_the_budget_ends_the_profile_before_a_window_that_would_not_fit(system, tmp_path):
     table = WindowTable(tmp_path / "table.csv", system.space.names)
-    conditions = Conditions(10.0, RequestSizes(), seed=0)
+    conditions = Conditions(10.0, RequestSizes(), seed=0, cores=10)
     assert measure(system, table, plan(system.space), conditions, budget_s=10.0, progress=False) == 24 * 7
     assert not table.file.exists()
 
@@ -77,10 +77,10 @@ def test_a_disturbed_window_is_measured_again_and_the_undisturbed_attempt_counts
     system, tmp_path, monkeypatch
 ):
     flags = iter(["shared", "late shared", "", "shared"])
-    real = measuring._closed
-    monkeypatch.setattr(measuring, "_closed", lambda *given: real(*given) | {"flags": next(flags)})
+    real = measuring.serve_closed
+    monkeypatch.setattr(measuring, "serve_closed", lambda *given: real(*given) | {"flags": next(flags)})
     table = WindowTable(tmp_path / "table.csv", system.space.names)
-    conditions = Conditions(1.0, RequestSizes(), seed=0)
+    conditions = Conditions(1.0, RequestSizes(), seed=0, cores=10)
     window = Window((1, 1, 1), "closed", 1)
     measure(system, table, [window], conditions, budget_s=600.0, progress=False)
     measure(system, table, [window], conditions, budget_s=600.0, progress=False)
@@ -92,12 +92,12 @@ def test_the_rates_are_shares_of_the_measured_throughput_and_the_same_arrivals_c
     system, tmp_path
 ):
     table = WindowTable(tmp_path / "table.csv", system.space.names)
-    conditions = Conditions(5.0, RequestSizes("lognormal"), seed=3)
+    conditions = Conditions(5.0, RequestSizes("lognormal"), seed=3, cores=10)
     windows = [Window((2, 1, 1), "closed", 8), Window((2, 1, 1), "open", 0.5)]
     measure(system, table, windows, conditions, budget_s=600.0, progress=False)
     closed, opened = (row for _, row in table.read().iterrows())
     assert opened["load_rps"] == pytest.approx(0.5 * closed["throughput_rps"], rel=1e-4)
-    assert len(conditions.slot(system, opened["load_rps"]).arrival_s) == opened["arrivals"]
+    assert len(conditions.slot(opened["load_rps"]).arrival_s) == opened["arrivals"]
 
 
 def test_spread_is_that_of_the_logarithm_and_sizes_are_taken_away():

@@ -1,0 +1,189 @@
+"""From a table of windows to the profile of a machine: candidates, cross-validated, and the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from experiments.calibration.measuring import Conditions
+from experiments.calibration.windows import is_clean, kept
+from serving.configuration import ConfigurationSpace
+from serving.errors import UsageError
+from serving.slot import Slot
+from sim.fit import Fitted, Machine, Observed, fit, simulate
+from sim.fit_correction import corrected
+from sim.hardware import CpuProfile
+from sim.interference import Family
+
+FAMILIES: tuple[Family, ...] = ("nested", "shared_pool")
+_FOLDS = 5
+_LEAST_CONFIGURATIONS = 4
+_ENOUGH = 0.5
+_HIGHEST_SHARE = 0.75  # of saturation: beyond it latency is that of the queue's length
+UNBATCHED_PER_CORE = 4  # gRPC threads of TensorFlow Serving
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One way to describe the machine.
+
+    Attributes:
+        family: of curves.
+        corrected: whether a Gaussian process corrects them.
+        fitted: to all windows.
+        errors: log error of each window's mean latency when its configuration was left out.
+    """
+
+    family: Family
+    corrected: bool
+    fitted: Fitted
+    errors: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """Mean absolute held-out log error: about the mean relative error of the mean latency."""
+        return float(np.mean(np.abs(self.errors)))
+
+    @property
+    def name(self) -> str:
+        """The family, and the correction."""
+        return self.family + (" + gp" if self.corrected else "")
+
+
+def observations(
+    rows: pd.DataFrame, space: ConfigurationSpace, conditions: Callable[[float, int], Conditions]
+) -> tuple[pd.DataFrame, list[Observed]]:
+    """The windows that can be fitted to, and what was measured in them.
+
+    Args:
+        rows: a table of windows.
+        space: the configurations.
+        conditions: of windows of a length and a seed.
+
+    Raises:
+        UsageError: if there are too few.
+    """
+    chosen = kept(rows, space.names)
+    chosen = chosen[(chosen["completions"] >= 20) & (chosen["lost"] == 0)]
+    chosen = chosen[(chosen["mode"] == "closed") | (chosen["level"] <= _HIGHEST_SHARE)]
+    clean = is_clean(chosen)
+    if clean.mean() > _ENOUGH:  # else all windows were disturbed, and it is known by how much
+        chosen = chosen[clean]
+    configurations = chosen[list(space.names)].drop_duplicates()
+    if len(configurations) < _LEAST_CONFIGURATIONS:
+        raise UsageError(
+            f"{len(configurations)} configurations have been profiled, expected at least "
+            f"{_LEAST_CONFIGURATIONS}: stage=profile goes on"
+        )
+    return chosen, [
+        _observed(row, space, conditions(row["window_s"], int(row["seed"]))) for _, row in chosen.iterrows()
+    ]
+
+
+def _observed(row: pd.Series, space: ConfigurationSpace, conditions: Conditions) -> Observed:
+    closed = row["mode"] == "closed"
+    if closed:
+        size = conditions.closed_sizes()
+        slot = Slot(0, 0.0, conditions.window_s, np.empty(0), size, 0.0)
+    else:
+        slot = conditions.slot(float(row["load_rps"]))
+    error_s = row["mean_error_s"]
+    return Observed(
+        configuration=tuple(int(row[name]) for name in space.names),
+        slot=slot,
+        clients=int(row["level"]) if closed else 0,
+        mean_latency_s=float(row["mean_latency_s"]),
+        relative_error=float(error_s / row["mean_latency_s"]) if np.isfinite(error_s) else 0.2,
+        cpu_s=float(row["cpu_s_per_request"]),
+    )
+
+
+def alone(rows: pd.DataFrame) -> tuple[float, float, float]:
+    """Of requests alone: share of the work that is proportional to size, spread of log latency, latency."""
+    one = rows[(rows["mode"] == "closed") & (rows["level"] == 1)]
+    share, spread = one["size_share"].median(), one["log_spread"].median()
+    return (
+        float(1.0 if np.isnan(share) else share),
+        float(0.1 if np.isnan(spread) else spread),
+        float(one["mean_latency_s"].median()),
+    )
+
+
+def candidates(
+    machine: Machine, windows: Sequence[Observed], tell: Callable[[str], None] = lambda _: None
+) -> list[Candidate]:
+    """Both families, with and without correction, each fitted and cross-validated over configurations."""
+    from sklearn.model_selection import GroupKFold
+
+    labels = [str(one.configuration) for one in windows]
+    folds = list(GroupKFold(min(_FOLDS, len(set(labels)))).split(labels, groups=labels))
+    observed = np.log([one.mean_latency_s for one in windows])
+    found = []
+    for family in FAMILIES:
+        tell(f"{family}: fit")
+        whole = fit(family, machine, windows)
+        errors = np.empty((2, len(windows)))
+        for number, (train, test) in enumerate(folds, start=1):
+            tell(f"{family}: fold {number} of {len(folds)}")
+            seen, unseen = [windows[one] for one in train], [windows[one] for one in test]
+            part = fit(family, machine, seen, whole).profile
+            for place, profile in enumerate((part, corrected(part, machine.space, seen))):
+                said = simulate(profile, machine.space, unseen)[:, 0]
+                errors[place, test] = np.log(said) - observed[test]
+        with_gp = replace(whole, profile=corrected(whole.profile, machine.space, windows))
+        found += [Candidate(family, False, whole, errors[0]), Candidate(family, True, with_gp, errors[1])]
+    return found
+
+
+def choose(found: Sequence[Candidate], configurations: Sequence[Any]) -> Candidate:
+    """The least held-out error; a correction has to pay by more than a standard error over configurations."""
+    plain = min((one for one in found if not one.corrected), key=lambda one: one.error)
+    best = min((one for one in found if one.corrected), key=lambda one: one.error)
+    gain = pd.Series(np.abs(plain.errors) - np.abs(best.errors)).groupby(
+        pd.Series(list(map(str, configurations)))
+    )
+    gains = gain.mean()
+    return best if gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)) else plain
+
+
+def as_yaml(profile: CpuProfile) -> dict[str, Any]:
+    """The profile as in conf/hardware, provenance aside; numbers to six digits."""
+    service, curves = profile.service, profile.interference
+    numbers: dict[str, Any] = {
+        "sequential_s": service.mean_s,
+        "inter_op_fraction": curves.inter_op_fraction,
+        "intra_op_fraction": curves.intra_op_fraction,
+        "synchronisation": curves.synchronisation,
+        "memory_contention": curves.memory_contention,
+        "oversubscription": curves.oversubscription,
+        "spinning": curves.spinning,
+        "size_share": service.size_share,
+        "service_cv": service.cv,
+        "overhead_s": service.overhead_s,
+    }
+    if profile.correction is not None:
+        numbers["correction"] = {
+            key: getattr(profile.correction, key).tolist()
+            for key in ("lengths", "at", "log_speed", "log_busy")
+        }
+    return {
+        "name": profile.name,
+        "cores": curves.cores,
+        "interference": curves.family,
+        "unbatched_requests": profile.unbatched_requests,
+        "models": {profile.model: rounded(numbers)},
+    }
+
+
+def rounded(content: Any) -> Any:
+    """Every number in a nest of lists and mappings to six significant digits."""
+    if isinstance(content, dict):
+        return {key: rounded(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [rounded(value) for value in content]
+    return float(f"{content:.6g}") if isinstance(content, float) else content
