@@ -18,11 +18,12 @@ from typing import Any, cast
 from hydra.utils import instantiate
 
 from experiments.arguments import parse_some
-from experiments.build import build_system
+from experiments.build import build_system, read_yaml
 from experiments.calibrate import cores, settings
 from experiments.calibration import replay
 from experiments.calibration.agreement import agreement
 from experiments.calibration.measuring import ClosedLoopSystem, Conditions, measure
+from experiments.calibration.simulator import simulated_testbed
 from experiments.calibration.validation_page import draw, page
 from experiments.calibration.windows import WindowTable, kept
 from experiments.figures import style
@@ -39,25 +40,6 @@ _DEFAULTS = {
     "fitted": "results/hardware/MODEL.yaml",
     "measured": "results/validation/MODEL.csv",
 }
-
-
-def simulator(plain: dict[str, Any]) -> SimulatedCpu:
-    """The servers of a testbed's settings, simulated with a fitted profile.
-
-    Args:
-        plain: settings of the testbed, with the fitted profile as hardware.
-    """
-    system = plain["system"]
-    names = ("request_parallelism", "inter_op_parallelism", "intra_op_parallelism")
-    return SimulatedCpu(
-        plain["hardware"],
-        plain["model"]["name"],
-        grids=system.get("grids") or {name: system[name] for name in names},
-        slo_s=plain["objective"]["slo_s"],
-        queue_limit=system["queue_limit"],
-        ticks=0,
-        keep_latencies=True,
-    )
 
 
 def measure_all(
@@ -107,8 +89,8 @@ def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
     fitted = options["fitted"].replace("MODEL", model)
     if not Path(fitted).exists():
         raise UsageError(f"fitted={fitted} is not there, python -m experiments.calibrate writes it")
-    hardware = settings([*overrides, f"hardware.file={fitted}"])["hardware"]
-    simulated = simulator(plain | {"hardware": hardware})
+    hardware = read_yaml(Path(fitted), "fitted")
+    simulated = simulated_testbed(plain, hardware, ticks=0, keep_latencies=True)
     table = WindowTable(Path(options["measured"].replace("MODEL", model)), simulated.space.names)
     sizes = instantiate(plain["workload"].get("sizes"), _convert_="all")
     seed = plain["seed"] + _SEED

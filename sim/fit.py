@@ -6,7 +6,7 @@ size and chance are treated as in any other run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,7 +36,9 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 _SCALED = ("sequential_s", "overhead_s")
 _STEP = 0.005  # of a parameter's range; smaller steps drown in the order in which requests complete
-_STARTS = 32
+_STARTS = 64
+_TRIED = 4  # of them, to the end
+_REPEATS = 3  # of the simulator, over the chance in service times
 _FLOOR = 0.03  # no window is trusted more than that: slow hours, warm caches
 _LEVEL = 0.95
 
@@ -72,8 +74,9 @@ class Machine:
         unbatched_requests: requests at once where batching is disabled.
         space: the configurations.
         size_share: share of a request's work that is proportional to its size.
-        log_spread: standard deviation of the log latency of a request alone, sizes taken away.
-        alone_s: that latency, over all configurations.
+        log_spread: standard deviation of the log latency of requests alone, sizes taken away, of several
+            windows.
+        alone_s: mean of that latency in each of them, same length.
     """
 
     name: str
@@ -82,8 +85,14 @@ class Machine:
     unbatched_requests: int
     space: ConfigurationSpace
     size_share: float
-    log_spread: float
-    alone_s: float
+    log_spread: tuple[float, ...]
+    alone_s: tuple[float, ...]
+
+    def cv(self, overhead_s: float) -> float:
+        """Coefficient of variation of service times: the time on the way does not vary."""
+        alone_s = np.array(self.alone_s)
+        spread = np.array(self.log_spread) * alone_s / np.maximum(alone_s - overhead_s, 0.1 * alone_s)
+        return float(np.sqrt(np.expm1(np.median(spread) ** 2)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,11 +119,13 @@ def simulate(profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[O
         ticks=0,
         name=profile.name,
     )
-    return np.array([_of(servers, profile, one) for one in windows])
+    runs = [[_of(servers, profile, one, seed) for one in windows] for seed in range(_REPEATS)]
+    means: _Floats = np.mean(runs, axis=0)
+    return means
 
 
-def _of(servers: SimulatedServers, profile: CpuProfile, one: Observed) -> tuple[float, float]:
-    servers.reset(0)
+def _of(servers: SimulatedServers, profile: CpuProfile, one: Observed, seed: int) -> tuple[float, float]:
+    servers.reset(seed)
     measured: SlotMeasurement = (
         servers.serve_closed(one.configuration, one.clients, one.slot.duration_s, one.slot.size)
         if one.clients
@@ -133,7 +144,7 @@ def fit(family: Family, machine: Machine, windows: Sequence[Observed], start: Fi
         family: ``nested`` or ``shared_pool``.
         machine: what is known.
         windows: what was measured.
-        start: where to begin; looked for among 32 points of the whole range if not given.
+        start: where to begin; the best of points all over the range are tried if not given.
     """
     scale_s = min(one.mean_latency_s for one in windows)
     observed = np.array([one.mean_latency_s for one in windows])
@@ -144,21 +155,23 @@ def fit(family: Family, machine: Machine, windows: Sequence[Observed], start: Fi
         difference: _Floats = np.log(simulate(profile, machine.space, windows)[:, 0] / observed) * weight
         return difference
 
-    begin = _begin(error) if start is None else _place(start.profile, scale_s)
-    found = least_squares(
-        error, 1 + begin, bounds=(1.0, 2.0), diff_step=_STEP, loss="soft_l1", x_scale=1.0, max_nfev=40
-    )
+    starts = _starts(error) if start is None else [_place(start.profile, scale_s)]
+    ends = [
+        least_squares(error, 1 + one, bounds=(1.0, 2.0), diff_step=_STEP, loss="soft_l1", max_nfev=40)
+        for one in starts
+    ]
+    found = min(ends, key=lambda end: end.cost)
     numbers = _numbers(found.x, scale_s)
     profile = _with_spinning(_profile(family, machine, numbers), machine.space, windows)
     return Fitted(profile, _intervals(found, scale_s))
 
 
-def _begin(error: object) -> _Floats:
+def _starts(error: Callable[[_Floats], _Floats]) -> list[_Floats]:
     """The best of points spread evenly over the range, in 0..1."""
-    points = qmc.Sobol(len(LIMITS), scramble=False).random(_STARTS)[1:]
-    costs = [float(np.abs(error(1 + point)).sum()) for point in points]  # type: ignore[operator]
-    best: _Floats = np.clip(points[int(np.argmin(costs))], 0.02, 0.98)
-    return best
+    points = qmc.Sobol(len(LIMITS), scramble=False).random(_STARTS)
+    points = 0.02 + 0.96 * points
+    costs = [float(np.abs(error(1 + point)).sum()) for point in points]
+    return [points[place] for place in np.argsort(costs, kind="stable")[:_TRIED]]
 
 
 def _numbers(place: _Floats, scale_s: float) -> dict[str, float]:
@@ -186,13 +199,11 @@ def parameters(profile: CpuProfile) -> dict[str, float]:
 
 def _profile(family: Family, machine: Machine, numbers: Mapping[str, float]) -> CpuProfile:
     curves = {key: value for key, value in numbers.items() if key not in _SCALED}
-    # Alone, only the time in the server varies, the way to it does not.
-    inside = machine.alone_s / max(machine.alone_s - numbers["overhead_s"], 0.1 * machine.alone_s)
-    cv = float(np.sqrt(np.expm1((machine.log_spread * inside) ** 2)))
+    overhead_s = numbers["overhead_s"]
     return CpuProfile(
         name=machine.name,
         model=machine.model,
-        service=ServiceTime(numbers["sequential_s"], machine.size_share, cv, numbers["overhead_s"]),
+        service=ServiceTime(numbers["sequential_s"], machine.size_share, machine.cv(overhead_s), overhead_s),
         unbatched_requests=machine.unbatched_requests,
         interference=CpuInterference(family=family, cores=machine.cores, spinning=0.0, **curves),
     )

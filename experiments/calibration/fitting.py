@@ -103,15 +103,17 @@ def _observed(row: pd.Series, space: ConfigurationSpace, conditions: Conditions)
     )
 
 
-def alone(rows: pd.DataFrame) -> tuple[float, float, float]:
-    """Of requests alone: share of the work that is proportional to size, spread of log latency, latency."""
-    one = rows[(rows["mode"] == "closed") & (rows["level"] == 1)]
-    share, spread = one["size_share"].median(), one["log_spread"].median()
-    return (
-        float(1.0 if np.isnan(share) else share),
-        float(0.1 if np.isnan(spread) else spread),
-        float(one["mean_latency_s"].median()),
-    )
+def alone(rows: pd.DataFrame) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
+    """Of requests alone, share of work proportional to size; by window, spread of log latency and latency.
+
+    Raises:
+        UsageError: if there are no such windows.
+    """
+    one = rows[(rows["mode"] == "closed") & (rows["level"] == 1) & rows["log_spread"].notna()]
+    if one.empty:
+        raise UsageError("no requests alone have been profiled, stage=profile goes on")
+    share = one["size_share"].median()
+    return 1.0 if np.isnan(share) else float(share), tuple(one["log_spread"]), tuple(one["mean_latency_s"])
 
 
 def candidates(
