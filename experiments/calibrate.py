@@ -82,7 +82,7 @@ def _calibrate(options: dict[str, Any], overrides: Sequence[str]) -> None:
                 bar.update()
                 bar.set_postfix_str(step)
 
-            for path in write_fit(plain, file, conditions, Path(options["target"]), tell):
+            for path in write_fit(plain["model"]["name"], file, conditions, Path(options["target"]), tell):
                 print(path)
 
 

@@ -73,7 +73,7 @@ class Machine:
         cores: of the machine.
         unbatched_requests: requests at once where batching is disabled.
         space: the configurations.
-        size_share: share of a request's work that is proportional to its size.
+        size_share: share of the latency of a request alone that is proportional to its size.
         log_spread: standard deviation of the log latency of requests alone, sizes taken away, of several
             windows.
         alone_s: mean of that latency in each of them, same length.
@@ -88,11 +88,12 @@ class Machine:
     log_spread: tuple[float, ...]
     alone_s: tuple[float, ...]
 
-    def cv(self, overhead_s: float) -> float:
-        """Coefficient of variation of service times: the time on the way does not vary."""
-        alone_s = np.array(self.alone_s)
-        spread = np.array(self.log_spread) * alone_s / np.maximum(alone_s - overhead_s, 0.1 * alone_s)
-        return float(np.sqrt(np.expm1(np.median(spread) ** 2)))
+    def service(self, sequential_s: float, overhead_s: float) -> ServiceTime:
+        """Service times: on the way nothing varies, neither by size nor by chance."""
+        in_server = np.maximum(1 - overhead_s / np.array(self.alone_s), 0.1)
+        spread = np.median(np.array(self.log_spread) / in_server)
+        share = 1.0 if self.size_share == 1 else min(1.0, self.size_share / float(np.median(in_server)))
+        return ServiceTime(sequential_s, share, float(np.sqrt(np.expm1(spread**2))), overhead_s)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,9 @@ class Fitted:
     intervals: Mapping[str, tuple[float, float]]
 
 
-def simulate(profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[Observed]) -> _Floats:
+def simulate(
+    profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[Observed], repeats: int = _REPEATS
+) -> _Floats:
     """Mean latency and CPU seconds per request of each window in the simulator; shape (windows, 2)."""
     servers = SimulatedServers(
         space=space,
@@ -119,7 +122,7 @@ def simulate(profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[O
         ticks=0,
         name=profile.name,
     )
-    runs = [[_of(servers, profile, one, seed) for one in windows] for seed in range(_REPEATS)]
+    runs = [[_of(servers, profile, one, seed) for one in windows] for seed in range(repeats)]
     means: _Floats = np.mean(runs, axis=0)
     return means
 
@@ -144,23 +147,29 @@ def fit(family: Family, machine: Machine, windows: Sequence[Observed], start: Fi
         family: ``nested`` or ``shared_pool``.
         machine: what is known.
         windows: what was measured.
-        start: where to begin; the best of points all over the range are tried if not given.
+        start: where to begin, and one run of the simulator is enough then; the best of points all over the
+            range are tried if not given.
     """
     scale_s = min(one.mean_latency_s for one in windows)
     observed = np.array([one.mean_latency_s for one in windows])
     weight = 1 / np.hypot(_FLOOR, np.array([one.relative_error for one in windows]))
 
-    def error(place: _Floats) -> _Floats:
+    def error(place: _Floats, repeats: int) -> _Floats:
         profile = _profile(family, machine, _numbers(place, scale_s))
-        difference: _Floats = np.log(simulate(profile, machine.space, windows)[:, 0] / observed) * weight
-        return difference
+        difference: _Floats = np.log(simulate(profile, machine.space, windows, repeats)[:, 0] / observed)
+        return difference * weight
 
-    starts = _starts(error) if start is None else [_place(start.profile, scale_s)]
-    ends = [
-        least_squares(error, 1 + one, bounds=(1.0, 2.0), diff_step=_STEP, loss="soft_l1", max_nfev=40)
-        for one in starts
-    ]
-    found = min(ends, key=lambda end: end.cost)
+    def descend(place: _Floats, repeats: int) -> OptimizeResult:
+        return least_squares(
+            error, place, bounds=(1.0, 2.0), diff_step=_STEP, loss="soft_l1", max_nfev=40, args=(repeats,)
+        )
+
+    if start is None:
+        ends = [descend(1 + one, 1) for one in _starts(lambda place: error(place, 1))]
+        best = min(ends, key=lambda end: end.cost)
+        found = descend(np.clip(best.x, 1.001, 1.999), _REPEATS)
+    else:
+        found = descend(1 + _place(start.profile, scale_s), 1)
     numbers = _numbers(found.x, scale_s)
     profile = _with_spinning(_profile(family, machine, numbers), machine.space, windows)
     return Fitted(profile, _intervals(found, scale_s))
@@ -199,11 +208,10 @@ def parameters(profile: CpuProfile) -> dict[str, float]:
 
 def _profile(family: Family, machine: Machine, numbers: Mapping[str, float]) -> CpuProfile:
     curves = {key: value for key, value in numbers.items() if key not in _SCALED}
-    overhead_s = numbers["overhead_s"]
     return CpuProfile(
         name=machine.name,
         model=machine.model,
-        service=ServiceTime(numbers["sequential_s"], machine.size_share, machine.cv(overhead_s), overhead_s),
+        service=machine.service(numbers["sequential_s"], numbers["overhead_s"]),
         unbatched_requests=machine.unbatched_requests,
         interference=CpuInterference(family=family, cores=machine.cores, spinning=0.0, **curves),
     )
@@ -217,7 +225,7 @@ def _with_spinning(profile: CpuProfile, space: ConfigurationSpace, windows: Sequ
         return replace(profile, interference=replace(profile.interference, spinning=share))
 
     def error(share: float) -> float:
-        difference = np.log(simulate(spinning(share), space, windows)[:, 1]) - used
+        difference = np.log(simulate(spinning(share), space, windows, 1)[:, 1]) - used
         return float(np.nansum(difference**2))
 
     found = minimize_scalar(error, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-3})

@@ -17,6 +17,7 @@ import itertools
 import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -112,12 +113,12 @@ class Sender:
 
     def closed(self, data: dict[str, Any]) -> None:
         """Start this worker's share of clients, each of which asks again as soon as it is answered."""
-        for place in range(len(data["client"])):
-            gevent.spawn(self._ask_again, data, place)
+        kinds = itertools.cycle(data["kind"])
+        for _ in data["client"]:
+            gevent.spawn(self._ask_again, data, kinds)
 
-    def _ask_again(self, data: dict[str, Any], place: int) -> None:
+    def _ask_again(self, data: dict[str, Any], kinds: Iterator[int]) -> None:
         gevent.sleep(max(0.0, data["begin_s"] - time.time()))
-        kinds = itertools.cycle(data["kind"][place:] + data["kind"][:place])
         while (now_s := time.time()) < data["end_s"]:
             self._send(CLOSED_LOOP, now_s, self._requests[next(kinds)])
 

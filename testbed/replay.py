@@ -167,7 +167,7 @@ class Replay:
         Args:
             clients: how many, at least as many as there are workers; the workers share them.
             duration_s: nobody asks after that.
-            kind: the bytes of a client's requests, in turn; each client starts at another place.
+            kind: the bytes of the requests, in turn, whoever asks.
 
         Returns:
             When "now" is, in seconds since the epoch, a moment from the call.

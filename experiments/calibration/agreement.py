@@ -119,5 +119,6 @@ def tau(rate: pd.DataFrame) -> tuple[int, float]:
 
 
 def _regret(part: pd.DataFrame) -> float:
-    chosen = part.loc[part["simulated_mean_latency_s"].idxmin(), "mean_latency_s"]
-    return float(100 * (chosen / part["mean_latency_s"].min() - 1))
+    measured_s = part["mean_latency_s"].to_numpy(dtype=np.float64)
+    chosen_s = measured_s[int(part["simulated_mean_latency_s"].to_numpy(dtype=np.float64).argmin())]
+    return float(100 * (chosen_s / measured_s.min() - 1))

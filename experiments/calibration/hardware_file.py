@@ -28,7 +28,7 @@ from experiments.calibration.windows import WindowTable, is_clean
 from experiments.figures import style
 from serving.configuration import ConfigurationSpace, parallelism_space
 from serving.errors import UsageError
-from sim.fit import Machine, simulate
+from sim.fit import Machine, Observed, simulate
 
 _KNOBS = ("request_parallelism", "inter_op_parallelism", "intra_op_parallelism")
 _HEADER = """\
@@ -37,16 +37,10 @@ _HEADER = """\
 """
 
 
-def write_fit(
-    plain: dict[str, Any],
-    file: Path,
-    conditions: Conditions,
-    target: Path,
-    tell: Callable[[str], None] = lambda _: None,
-) -> list[Path]:
-    """Fit to the table of windows in ``file``, write YAML and figure into ``target``; the paths.
-
-    The same table gives the same YAML.
+def read_profile(
+    model: str, file: Path, conditions: Conditions
+) -> tuple[pd.DataFrame, list[Observed], Machine]:
+    """The windows that can be fitted to, as rows and as observations, and what is known beside them.
 
     Raises:
         UsageError: if there is no table, or too little in it.
@@ -60,42 +54,60 @@ def write_fit(
         return replace(conditions, window_s=window_s, seed=seed)
 
     rows, windows = observations(rows, space, like)
-    name = plain["model"]["name"]
     share, spread, alone_s = alone(rows)
+    cores = int(rows["cores"].iloc[-1])
     known = Machine(
-        name=name,
-        model=name,
-        cores=int(rows["cores"].iloc[-1]),
-        unbatched_requests=UNBATCHED_PER_CORE * int(rows["cores"].iloc[-1]),
+        name=model,
+        model=model,
+        cores=cores,
+        unbatched_requests=UNBATCHED_PER_CORE * cores,
         space=space,
         size_share=share,
         log_spread=spread,
         alone_s=alone_s,
     )
+    return rows, windows, known
+
+
+def write_fit(
+    model: str,
+    file: Path,
+    conditions: Conditions,
+    target: Path,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
+    """Fit to the table of windows in ``file``, write YAML and figure into ``target``; the paths.
+
+    The same table gives the same YAML.
+
+    Raises:
+        UsageError: if there is no table, or too little in it.
+    """
+    rows, windows, known = read_profile(model, file, conditions)
     found = candidates(known, windows, tell)
     chosen = choose(found, [one.configuration for one in windows])
     target.mkdir(parents=True, exist_ok=True)
-    path = target / f"{name}.yaml"
+    path = target / f"{model}.yaml"
     content = as_yaml(chosen.fitted.profile) | {"provenance": _provenance(file, rows, found, chosen)}
     path.write_text(_HEADER + yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100))
-    said = simulate(chosen.fitted.profile, space, windows)
+    said = simulate(chosen.fitted.profile, known.space, windows)
     style.apply()
-    return [path, *style.save(draw(name, rows, space.names, chosen, said[:, 1]), target)]
+    return [path, *style.save(draw(model, rows, _KNOBS, chosen, said[:, 1]), target)]
 
 
 def _space(rows: pd.DataFrame) -> ConfigurationSpace:
     """The grid of the values that were measured."""
-    values = [sorted(int(one) for one in rows[knob].unique()) for knob in _KNOBS]
-    if not all(values):
+    request, inter_op, intra_op = (sorted(int(one) for one in rows[knob].unique()) for knob in _KNOBS)
+    if not request:
         raise UsageError("nothing has been profiled yet, stage=profile measures it")
-    return parallelism_space(*values)  # type: ignore[arg-type, misc]
+    return parallelism_space(request, inter_op, intra_op)
 
 
 def _provenance(
     file: Path, rows: pd.DataFrame, found: Sequence[Candidate], chosen: Candidate
 ) -> dict[str, Any]:
     closed = rows["mode"] == "closed"
-    return rounded(
+    provenance: dict[str, Any] = rounded(
         {
             "source": "fitted to windows measured on a real machine (docs/calibration.md)",
             "profile": {"file": file.name, "sha256": file_hash(file)},
@@ -113,3 +125,4 @@ def _provenance(
             "intervals_95": {key: list(value) for key, value in chosen.fitted.intervals.items()},
         }
     )
+    return provenance

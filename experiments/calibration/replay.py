@@ -84,8 +84,7 @@ def trace_slots(mean_rps: float, conditions: Conditions) -> list[Slot]:
 def serve_trace(
     system: ClosedLoopSystem, configuration: Configuration, mean_rps: float, conditions: Conditions
 ) -> list[dict[str, Any]]:
-    """One row per slot; the queue is carried over from slot to slot."""
-    system.reset(conditions.seed)
+    """One row per slot; the queue is carried over from slot to slot. To be called after ``reset``."""
     rows = []
     system.serve(configuration, Slot(0, 0.0, SETTLE_S, np.empty(0), np.empty(0), 0.0))
     for slot in trace_slots(mean_rps, conditions):
@@ -109,6 +108,7 @@ def measure_traces(
             continue
         label = dict(zip(table.knobs, configuration, strict=True)) | {"mode": "trace", "level": mean_rps}
         label |= {"seed": conditions.seed, "attempt": 0}
+        system.reset(conditions.seed)
         for row in serve_trace(system, configuration, mean_rps, conditions):
             table.append(label | row | when_and_where(conditions))
 
@@ -129,18 +129,18 @@ def simulated(
     """What the simulator says of every row: columns of the same names with ``simulated_`` before them."""
     columns = ["mean_latency_s", "p95_latency_s", "cpu_s_per_request", "throughput_rps"]
     said: dict[Any, dict[str, float]] = {}
-    for (*configuration, mode, level, seed, window_s), part in rows.groupby(
-        [*knobs, "mode", "level", "seed", "window_s"]
-    ):
-        chosen = tuple(int(one) for one in configuration)
+    for _, part in rows.groupby([*knobs, "mode", "level", "seed", "window_s"]):
+        first = part.iloc[0]
+        chosen = tuple(int(first[knob]) for knob in knobs)
+        here = replace(conditions, window_s=float(first["window_s"]), seed=int(first["seed"]))
         runs = []
         for repeat in range(_REPEATS):
-            here = replace(conditions, window_s=float(window_s), seed=int(seed))
             simulator.reset(repeat)
-            runs.append(pd.DataFrame(_serve(simulator, chosen, str(mode), float(level), here)))
-        means = sum(run[columns].astype(float) for run in runs) / _REPEATS
-        for index in part.index:
-            said[index] = dict(means.iloc[int(part.loc[index, "slot"]) if mode == "trace" else 0])
+            served = _serve(simulator, chosen, str(first["mode"]), float(first["level"]), here)
+            runs.append(pd.DataFrame(served)[columns].astype(float))
+        means = pd.concat(runs).groupby(level=0).mean()  # by slot of a trace
+        for index, slot in part["slot"].fillna(0).items():
+            said[index] = means.loc[int(slot)].to_dict()
     found = pd.DataFrame.from_dict(said, orient="index").rename(
         columns={name: f"simulated_{name}" for name in columns}
     )

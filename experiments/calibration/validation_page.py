@@ -26,10 +26,9 @@ def draw(model: str, rows: pd.DataFrame, knobs: Sequence[str]) -> style.Drawing:
     axes[0, 1].axvline(LOAD, color="#999999", linestyle=":")
     axes[0, 1].set_xlabel("rate / measured saturation")
     axes[0, 1].set_ylabel("error of mean latency (%)")
-    for below, ((*chosen, _), part) in zip(
-        axes[1], rows[rows["mode"] == "trace"].groupby([*knobs, "level"]), strict=False
-    ):
-        _trace(below, part, f"({', '.join(str(int(one)) for one in chosen)})")
+    traces = rows[rows["mode"] == "trace"].groupby([*knobs, "level"])
+    for below, (_, part) in zip(axes[1], traces, strict=False):
+        _trace(below, part, f"({', '.join(str(int(part[knob].iloc[0])) for knob in knobs)})")
     handles, labels = axes[1, 0].get_legend_handles_labels()
     figure.legend(handles, labels, ncols=4, loc="outside lower center")
     return style.Drawing(

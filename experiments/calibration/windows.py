@@ -163,9 +163,9 @@ def service_spread(
     """How latencies differ from request to request, by least squares on log latency.
 
     Returns:
-        ``size_share``: share of the mean latency that is proportional to a request's size; NaN where sizes
-        are unknown or all alike. ``log_spread``: standard deviation of the logarithm of latency, what sizes
-        explain taken away: the slope of its order statistics against those of a normal distribution.
+        ``size_share``: share of the latency of a request of size 1 that is proportional to size; NaN where
+        sizes are unknown or all alike. ``log_spread``: standard deviation of the logarithm of latency, what
+        sizes explain taken away: the slope of its order statistics against those of a normal distribution.
     """
     if len(latency_s) < 2 * _BATCHES:
         return {"size_share": float("nan"), "log_spread": float("nan")}
@@ -173,7 +173,7 @@ def service_spread(
     if size is not None and np.ptp(size) > 0:
         slope, intercept = np.polyfit(size, latency_s, 1, w=1 / latency_s)
         expected_s = np.maximum(intercept + slope * size, 0.1 * latency_s.min())
-        share = float(np.clip(slope * size.mean() / (intercept + slope * size.mean()), 0, 1))
+        share = float(np.clip(slope / (intercept + slope), 0, 1))
     ordered = np.sort(np.log(latency_s / expected_s))
     place = (np.arange(len(ordered)) + 0.5) / len(ordered)
     middle = (place > _MIDDLE[0]) & (place < _MIDDLE[1])

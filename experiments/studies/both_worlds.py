@@ -1,8 +1,8 @@
 """Agents on the testbed and in its calibrated simulator: ``python -m experiments.studies.both_worlds``.
 
 Reads the finished runs of ``experiment=testbed`` (one seed, real servers) and ``experiment=calibrated``
-(several seeds); settings: ``runs=results/runs real=testbed simulated=calibrated target=results/validation``. Writes
-agents_both.md and .csv: mean cost of every agent in both worlds, and whether its rank is the same.
+(several seeds); settings: ``runs=results/runs real=testbed simulated=calibrated target=results/validation``.
+Writes agents_both.md and .csv: mean cost of every agent in both worlds, and whether its rank is the same.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def test_spread_is_that_of_the_logarithm_and_sizes_are_taken_away():
     size = rng.choice([0.5, 1.0, 2.0], 4000)
     found = service_spread((0.01 + 0.04 * size) * noise, size)
     assert found["log_spread"] == pytest.approx(0.2, rel=0.1)
-    assert found["size_share"] == pytest.approx(0.04 * size.mean() / (0.01 + 0.04 * size.mean()), rel=0.05)
+    assert found["size_share"] == pytest.approx(0.8, rel=0.05)
 
 
 def test_another_table_is_refused_and_wrong_settings_are_one_line(tmp_path, capsys):
