@@ -157,7 +157,8 @@ def fit(family: Family, machine: Machine, windows: Sequence[Observed], start: Fi
     def error(place: _Floats, repeats: int) -> _Floats:
         profile = _profile(family, machine, _numbers(place, scale_s))
         difference: _Floats = np.log(simulate(profile, machine.space, windows, repeats)[:, 0] / observed)
-        return difference * weight
+        weighted: _Floats = difference * weight
+        return weighted
 
     def descend(place: _Floats, repeats: int) -> OptimizeResult:
         return least_squares(

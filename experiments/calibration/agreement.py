@@ -84,6 +84,7 @@ def agreement(rows: pd.DataFrame, knobs: Sequence[str]) -> Agreement:
 
 def with_share(rows: pd.DataFrame, knobs: Sequence[str]) -> pd.DataFrame:
     """With a column ``share``: the rate over the configuration's measured saturated throughput."""
+    rows = rows.drop(columns=["saturated_rps", "share"], errors="ignore")
     closed = rows[rows["mode"] == "closed"]
     saturated = closed.groupby(list(knobs))["throughput_rps"].max().rename("saturated_rps")
     joined = rows.join(saturated, on=list(knobs))

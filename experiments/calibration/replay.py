@@ -128,7 +128,7 @@ def simulated(
 ) -> pd.DataFrame:
     """What the simulator says of every row: columns of the same names with ``simulated_`` before them."""
     columns = ["mean_latency_s", "p95_latency_s", "cpu_s_per_request", "throughput_rps"]
-    said: dict[Any, dict[str, float]] = {}
+    said: dict[Any, dict[Any, float]] = {}
     for _, part in rows.groupby([*knobs, "mode", "level", "seed", "window_s"]):
         first = part.iloc[0]
         chosen = tuple(int(first[knob]) for knob in knobs)

@@ -31,7 +31,7 @@ def settings(machine, *overrides):
     return compose_settings(
         [
             "system=sim_testbed", "model=mobilenet_v2", f"hardware.file={machine}", "agent=q_learning",
-            "workload=constant", "workload.mean_rps=10", "slot_s=5", "slots=30", "load_bins=1", "truth=false",
+            "workload=constant", "workload.mean_rps=45", "slot_s=5", "slots=30", "load_bins=1", "truth=false",
             "progress=false", *overrides,
         ]
     )  # fmt: skip
