@@ -19,8 +19,10 @@ _NOISE = (1e-4, 0.1)  # variances of log latency
 _SIGNAL = (1e-4, 1.0)
 
 
-def corrected(profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[Observed]) -> CpuProfile:
-    """The profile with factors on speed and busy cores that closed loops show; deterministic.
+def corrected(
+    profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[Observed], speed: bool
+) -> CpuProfile:
+    """The profile with factors on busy cores, and on speed if asked, that closed loops show; deterministic.
 
     In a closed loop the number in service is known, so its error is that of the speed at one point.
     """
@@ -29,11 +31,12 @@ def corrected(profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[
     latency_s, cpu_s = np.array([(one.mean_latency_s, one.cpu_s) for one in closed]).T
     in_server_s = said[:, 0] - profile.service.overhead_s
     on_speed = -np.log(np.maximum(latency_s - profile.service.overhead_s, 0.1 * in_server_s) / in_server_s)
+    on_speed = on_speed if speed else np.zeros(len(closed))
     on_busy = np.log(cpu_s / said[:, 1]) + on_speed  # a faster request is busy for less time
     at, group = np.unique([_point(profile, one) for one in closed], axis=0, return_inverse=True)
-    targets = [_means(values, group.ravel()) for values in (on_speed, on_busy)]
-    lengths, speed_weights = _process(np.log2(at), targets[0])
-    _, busy_weights = _process(np.log2(at), targets[1], lengths)
+    on_speed, on_busy = (_means(values, group.ravel()) for values in (on_speed, on_busy))
+    lengths, speed_weights = _process(np.log2(at), on_speed) if speed else (None, np.zeros(len(at)))
+    lengths, busy_weights = _process(np.log2(at), on_busy, lengths)
     return replace(profile, correction=Correction(lengths, at, speed_weights, busy_weights))
 
 

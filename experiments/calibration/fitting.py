@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from experiments.calibration.measuring import Conditions
 from experiments.calibration.windows import is_clean, kept
-from serving.configuration import ConfigurationSpace
+from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
 from serving.slot import Slot
 from sim.fit import Fitted, Machine, Observed, fit, simulate
@@ -20,7 +20,9 @@ from sim.fit_correction import corrected
 from sim.hardware import CpuProfile
 from sim.interference import Family
 
+Correction = Literal["none", "busy", "all"]
 FAMILIES: tuple[Family, ...] = ("nested", "shared_pool")
+CORRECTIONS: tuple[Correction, ...] = ("none", "busy", "all")
 _FOLDS = 5
 _LEAST_CONFIGURATIONS = 4
 _ENOUGH = 0.5
@@ -34,25 +36,27 @@ class Candidate:
 
     Attributes:
         family: of curves.
-        corrected: whether a Gaussian process corrects them.
+        correction: what a Gaussian process corrects.
         fitted: to all windows.
-        errors: log error of each window's mean latency when its configuration was left out.
+        errors: log errors of each window when its configuration was left out, of mean latency and of CPU
+            seconds per request; shape (windows, 2).
     """
 
     family: Family
-    corrected: bool
+    correction: Correction
     fitted: Fitted
     errors: NDArray[np.float64]
 
     @property
-    def error(self) -> float:
-        """Mean absolute held-out log error: about the mean relative error of the mean latency."""
-        return float(np.mean(np.abs(self.errors)))
+    def error(self) -> dict[str, float]:
+        """Mean absolute held-out log errors: about the mean relative errors."""
+        latency, cpu = np.nanmean(np.abs(self.errors), axis=0)
+        return {"latency": float(latency), "cpu": float(cpu)}
 
     @property
     def name(self) -> str:
-        """The family, and the correction."""
-        return self.family + (" + gp" if self.corrected else "")
+        """The family, and what is corrected."""
+        return self.family + {"none": "", "busy": " + gp (cpu)", "all": " + gp"}[self.correction]
 
 
 def observations(
@@ -124,33 +128,51 @@ def candidates(
 
     labels = [str(one.configuration) for one in windows]
     folds = list(GroupKFold(min(_FOLDS, len(set(labels)))).split(labels, groups=labels))
-    observed = np.log([one.mean_latency_s for one in windows])
+    observed = np.log([(one.mean_latency_s, one.cpu_s) for one in windows])
     found = []
     for family in FAMILIES:
         tell(f"{family}: fit")
         whole = fit(family, machine, windows)
-        errors = np.empty((2, len(windows)))
+        errors = {correction: np.empty((len(windows), 2)) for correction in CORRECTIONS}
         for number, (train, test) in enumerate(folds, start=1):
             tell(f"{family}: fold {number} of {len(folds)}")
             seen, unseen = [windows[one] for one in train], [windows[one] for one in test]
             part = fit(family, machine, seen, whole).profile
-            for place, profile in enumerate((part, corrected(part, machine.space, seen))):
-                said = simulate(profile, machine.space, unseen)[:, 0]
-                errors[place, test] = np.log(said) - observed[test]
-        with_gp = replace(whole, profile=corrected(whole.profile, machine.space, windows))
-        found += [Candidate(family, False, whole, errors[0]), Candidate(family, True, with_gp, errors[1])]
+            for correction in CORRECTIONS:
+                profile = _corrected(part, machine, seen, correction)
+                errors[correction][test] = np.log(simulate(profile, machine.space, unseen)) - observed[test]
+        for correction in CORRECTIONS:
+            fitted = replace(whole, profile=_corrected(whole.profile, machine, windows, correction))
+            found.append(Candidate(family, correction, fitted, errors[correction]))
     return found
 
 
-def choose(found: Sequence[Candidate], configurations: Sequence[Any]) -> Candidate:
-    """The least held-out error; a correction has to pay by more than a standard error over configurations."""
-    plain = min((one for one in found if not one.corrected), key=lambda one: one.error)
-    best = min((one for one in found if one.corrected), key=lambda one: one.error)
-    gain = pd.Series(np.abs(plain.errors) - np.abs(best.errors)).groupby(
-        pd.Series(list(map(str, configurations)))
-    )
-    gains = gain.mean()
-    return best if gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)) else plain
+def _corrected(
+    profile: CpuProfile, machine: Machine, windows: Sequence[Observed], correction: Correction
+) -> CpuProfile:
+    if correction == "none":
+        return profile
+    return corrected(profile, machine.space, windows, speed=correction == "all")
+
+
+def choose(found: Sequence[Candidate], configurations: Sequence[Configuration]) -> Candidate:
+    """The least held-out error of latency; a correction has to pay, of speed first, then of CPU seconds."""
+    best = {
+        correction: min(
+            (one for one in found if one.correction == correction), key=lambda one: one.error["latency"]
+        )
+        for correction in CORRECTIONS
+    }
+    if _pays(best["none"], best["all"], 0, configurations):
+        return best["all"]
+    return best["busy"] if _pays(best["none"], best["busy"], 1, configurations) else best["none"]
+
+
+def _pays(less: Candidate, more: Candidate, column: int, configurations: Sequence[Configuration]) -> bool:
+    """Whether the second has smaller errors, by more than a standard error over configurations."""
+    gain = pd.Series(np.abs(less.errors[:, column]) - np.abs(more.errors[:, column]))
+    gains = gain.groupby(pd.Series([str(one) for one in configurations])).mean()
+    return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def as_yaml(profile: CpuProfile) -> dict[str, Any]:

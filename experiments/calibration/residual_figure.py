@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from experiments.calibration.fitting import Candidate
@@ -29,8 +30,8 @@ def draw(
         cpu_s: CPU seconds per request that the fit says, shape (windows,).
     """
     data = rows[[*knobs, "mode", "level", "mean_latency_s", "cpu_s_per_request"]].assign(
-        foretold_latency_s=rows["mean_latency_s"] * np.exp(chosen.errors),
-        error_percent=100 * np.expm1(chosen.errors),
+        foretold_latency_s=rows["mean_latency_s"] * np.exp(chosen.errors[:, 0]),
+        error_percent=100 * np.expm1(chosen.errors[:, 0]),
         fitted_cpu_s_per_request=cpu_s,
     )
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(style.WIDE_INCHES, 2.5))
@@ -63,7 +64,16 @@ def _against(axes: Axes, data: pd.DataFrame, measured: str, foretold: str, quant
     for mode, part in values.groupby(data["mode"]):
         colour, label = _KINDS[str(mode)]
         axes.plot(part[measured], part[foretold], ".", color=colour, label=label)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    log_log(axes)
     axes.set_xlabel(f"measured {quantity}")
     axes.set_ylabel(f"simulated {quantity}")
+
+
+def log_log(axes: Axes) -> None:
+    """Both axes logarithmic, with plain numbers at 1, 2, 5, 10 and so on."""
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(NullFormatter())

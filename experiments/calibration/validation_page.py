@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.calibration.agreement import LOAD, Agreement, errors, with_share
+from experiments.calibration.residual_figure import log_log
 from experiments.figures import style
 
 _WORLDS = {"": ("#333333", "testbed"), "simulated_": ("#D55E00", "simulator")}
@@ -50,8 +51,7 @@ def _scatter(axes: Any, rate: pd.DataFrame) -> None:
     ends = np.array(axes.get_xlim())
     ends[0] = max(ends[0], 1.0)
     axes.plot(ends, ends, color="black", linewidth=0.8)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    log_log(axes)
     axes.set_xlabel("measured latency (ms)")
     axes.set_ylabel("simulated latency (ms)")
     axes.legend(loc="lower right")
