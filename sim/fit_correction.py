@@ -22,7 +22,7 @@ _SIGNAL = (1e-4, 1.0)
 def corrected(
     profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[Observed], speed: bool
 ) -> CpuProfile:
-    """The profile with factors on busy cores, and on speed if asked, that closed loops show; deterministic.
+    """The profile with factors on CPU seconds, and on speed if asked, that closed loops show; deterministic.
 
     In a closed loop the number in service is known, so its error is that of the speed at one point.
     """
@@ -31,13 +31,12 @@ def corrected(
     latency_s, cpu_s = np.array([(one.mean_latency_s, one.cpu_s) for one in closed]).T
     in_server_s = said[:, 0] - profile.service.overhead_s
     on_speed = -np.log(np.maximum(latency_s - profile.service.overhead_s, 0.1 * in_server_s) / in_server_s)
-    on_speed = on_speed if speed else np.zeros(len(closed))
-    on_busy = np.log(cpu_s / said[:, 1]) + on_speed  # a faster request is busy for less time
+    on_cpu = np.log(cpu_s / said[:, 1])
     at, group = np.unique([_point(profile, one) for one in closed], axis=0, return_inverse=True)
-    on_speed, on_busy = (_means(values, group.ravel()) for values in (on_speed, on_busy))
-    lengths, speed_weights = _process(np.log2(at), on_speed) if speed else (None, np.zeros(len(at)))
-    lengths, busy_weights = _process(np.log2(at), on_busy, lengths)
-    return replace(profile, correction=Correction(lengths, at, speed_weights, busy_weights))
+    on_speed, on_cpu = (_means(values, group.ravel()) for values in (on_speed, on_cpu))
+    cpu_lengths, log_cpu = _process(np.log2(at), on_cpu)
+    lengths, log_speed = _process(np.log2(at), on_speed) if speed else (cpu_lengths, np.zeros(len(at)))
+    return replace(profile, correction=Correction(np.array([lengths, cpu_lengths]), at, log_speed, log_cpu))
 
 
 def _point(profile: CpuProfile, one: Observed) -> tuple[float, float, float]:
@@ -53,15 +52,16 @@ def _means(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.
 
 
 def _process(
-    x: NDArray[np.float64], y: NDArray[np.float64], lengths: NDArray[np.float64] | None = None
+    x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lengths (where they are not given) and weights of a process by maximal likelihood."""
+    """Lengths and weights of a process by maximal likelihood."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-    radial = RBF(np.full(x.shape[1], 2.0), _LENGTHS) if lengths is None else RBF(lengths, "fixed")
-    kernel = ConstantKernel(0.05, _SIGNAL) * radial + WhiteKernel(0.002, _NOISE)
+    kernel = ConstantKernel(0.05, _SIGNAL) * RBF(np.full(x.shape[1], 2.0), _LENGTHS) + WhiteKernel(
+        0.002, _NOISE
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # at an end of the range: as good as any
         process = GaussianProcessRegressor(kernel).fit(x, y)

@@ -20,9 +20,9 @@ from sim.fit_correction import corrected
 from sim.hardware import CpuProfile
 from sim.interference import Family
 
-Correction = Literal["none", "busy", "all"]
+Correction = Literal["none", "cpu", "all"]
 FAMILIES: tuple[Family, ...] = ("nested", "shared_pool")
-CORRECTIONS: tuple[Correction, ...] = ("none", "busy", "all")
+CORRECTIONS: tuple[Correction, ...] = ("none", "cpu", "all")
 _FOLDS = 5
 _LEAST_CONFIGURATIONS = 4
 _ENOUGH = 0.5
@@ -56,7 +56,7 @@ class Candidate:
     @property
     def name(self) -> str:
         """The family, and what is corrected."""
-        return self.family + {"none": "", "busy": " + gp (cpu)", "all": " + gp"}[self.correction]
+        return self.family + {"none": "", "cpu": " + gp (cpu)", "all": " + gp"}[self.correction]
 
 
 def observations(
@@ -165,7 +165,7 @@ def choose(found: Sequence[Candidate], configurations: Sequence[Configuration]) 
     }
     if _pays(best["none"], best["all"], 0, configurations):
         return best["all"]
-    return best["busy"] if _pays(best["none"], best["busy"], 1, configurations) else best["none"]
+    return best["cpu"] if _pays(best["none"], best["cpu"], 1, configurations) else best["none"]
 
 
 def _pays(less: Candidate, more: Candidate, column: int, configurations: Sequence[Configuration]) -> bool:
@@ -193,7 +193,7 @@ def as_yaml(profile: CpuProfile) -> dict[str, Any]:
     if profile.correction is not None:
         numbers["correction"] = {
             key: getattr(profile.correction, key).tolist()
-            for key in ("lengths", "at", "log_speed", "log_busy")
+            for key in ("lengths", "at", "log_speed", "log_cpu")
         }
     return {
         "name": profile.name,

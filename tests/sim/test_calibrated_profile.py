@@ -60,7 +60,7 @@ def test_part_of_the_work_is_alike_for_all_sizes():
 
 def test_a_correction_is_the_sum_of_its_points_and_one_far_away():
     content = {
-        "lengths": [1.0, 1.0, 1.0], "at": [[1, 1, 1]], "log_speed": [np.log(2.0)], "log_busy": [np.log(0.5)],
+        "lengths": [[1.0, 1.0, 1.0], [1.0, 2.0, 1.0]], "at": [[1, 1, 1]], "log_speed": [np.log(2.0)], "log_cpu": [np.log(0.25)],
     }  # fmt: skip
     correction = read_correction("here", content)
     speed, busy = correction.factors(np.array([1.0, 2.0, 64.0]), np.ones(1), np.ones(1))
@@ -80,15 +80,22 @@ def test_a_correction_is_the_sum_of_its_points_and_one_far_away():
         ({"overhead_s": "x"}, r"hardware\.models\.m\.overhead_s='x'"),
         ({"correction": {"at": []}}, r"models\.m\.correction=.*expected the keys"),
         (
-            {"correction": {"lengths": [1, 1], "at": [[1, 1, 1]], "log_speed": [0], "log_busy": [0]}},
-            r"correction\.lengths has shape \(2,\), expected \(3,\)",
+            {"correction": {"lengths": [[1, 1]], "at": [[1, 1, 1]], "log_speed": [0], "log_cpu": [0]}},
+            r"correction\.lengths has shape \(1, 2\), expected \(2, 3\)",
         ),
         (
-            {"correction": {"lengths": [1, 1, 0], "at": [[1, 1, 1]], "log_speed": [0], "log_busy": [0]}},
+            {
+                "correction": {
+                    "lengths": [[1, 1, 0], [1, 1, 1]],
+                    "at": [[1, 1, 1]],
+                    "log_speed": [0],
+                    "log_cpu": [0],
+                }
+            },
             "expected lengths > 0",
         ),
         (
-            {"correction": {"lengths": "abc", "at": [[1, 1, 1]], "log_speed": [0], "log_busy": [0]}},
+            {"correction": {"lengths": "abc", "at": [[1, 1, 1]], "log_speed": [0], "log_cpu": [0]}},
             r"correction\.lengths='abc', expected a list of finite numbers",
         ),
     ],
