@@ -60,7 +60,8 @@ def test_part_of_the_work_is_alike_for_all_sizes():
 
 def test_a_correction_is_the_sum_of_its_points_and_one_far_away():
     content = {
-        "lengths": [[1.0, 1.0, 1.0], [1.0, 2.0, 1.0]], "at": [[1, 1, 1]], "log_speed": [np.log(2.0)], "log_cpu": [np.log(0.25)],
+        "lengths": [[1.0, 1.0, 1.0], [1.0, 2.0, 1.0]], "at": [[1, 1, 1]],
+        "log_speed": [np.log(2.0)], "log_cpu": [np.log(0.25)],
     }  # fmt: skip
     correction = read_correction("here", content)
     speed, busy = correction.factors(np.array([1.0, 2.0, 64.0]), np.ones(1), np.ones(1))
