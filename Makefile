@@ -3,7 +3,7 @@ SHELL := bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup paper paper-all reproduce agents studies sensitivity testbed browser test lint format lock clean
+.PHONY: help setup paper paper-all reproduce agents studies sensitivity testbed calibrate browser test lint format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -144,6 +144,12 @@ testbed: setup ## four agents on real servers, an excerpt of the experiment in d
 	$(RUN) experiments.interleave experiment=testbed experiment_name=excerpt_dynamic workload=dynamic slots=25 turn=5 \
 		agent=rrl,rrl_plus,tf_default,static_best
 	$(RUN) experiments.studies.testbed experiment=excerpt target=results/testbed/excerpt
+
+MODEL := mobilenet_v2
+calibrate: setup ## a simulator of this machine for MODEL, and its error (25 minutes; leave the machine alone)
+	@unset PYTHONDONTWRITEBYTECODE
+	$(RUN) experiments.calibrate model=$(MODEL) budget=12
+	$(RUN) experiments.validate model=$(MODEL) budget=10
 
 lint: setup ## ruff, mypy (strict) and the import rules
 	@$(BIN)/ruff check .

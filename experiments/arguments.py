@@ -30,6 +30,14 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, Any], text: str = "")
     return options
 
 
+def parse_some(
+    arguments: Sequence[str], defaults: Mapping[str, Any], text: str = ""
+) -> tuple[dict[str, Any], list[str]]:
+    """As ``parse``, but what is no setting of the program is handed back: hydra overrides."""
+    mine = [one for one in arguments if one.startswith("-") or one.partition("=")[0] in defaults]
+    return parse(mine, defaults, text), [one for one in arguments if one not in mine]
+
+
 def refuse(line: str) -> NoReturn:
     """One line on stderr and exit code 2."""
     print(line, file=sys.stderr)

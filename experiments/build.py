@@ -42,16 +42,18 @@ def resolve(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:
     """
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     check_settings(plain, CONF, choices)
+    if plain["pretrain"]["file"] is None:
+        del plain["pretrain"]  # a run without it is the run it was before there was such a setting
     hardware_file = plain["hardware"].pop("file", None)
     if hardware_file is not None:
         _refuse_lost_overrides(plain["hardware"], choices["hardware"], hardware_file)
-        plain["hardware"] = _read_yaml(Path(hardware_file), "hardware.file")
+        plain["hardware"] = read_yaml(Path(hardware_file), "hardware.file")
     return plain
 
 
 def _refuse_lost_overrides(hardware: Mapping[str, Any], choice: str, hardware_file: str) -> None:
     """A file replaces the whole profile: what was set beside it would be lost without a word."""
-    shipped = _read_yaml(CONF / "hardware" / f"{choice}.yaml", "hardware")
+    shipped = read_yaml(CONF / "hardware" / f"{choice}.yaml", "hardware")
     for key, value in hardware.items():
         if value != shipped.get(key):
             raise UsageError(
@@ -60,7 +62,12 @@ def _refuse_lost_overrides(hardware: Mapping[str, Any], choice: str, hardware_fi
             )
 
 
-def _read_yaml(path: Path, key: str) -> dict[str, Any]:
+def read_yaml(path: Path, key: str) -> dict[str, Any]:
+    """A hardware profile's file, named by the setting ``key``.
+
+    Raises:
+        UsageError: if it cannot be read, or holds no mapping.
+    """
     try:
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except OSError as error:
@@ -83,6 +90,8 @@ def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
         kept["workload"] = plain["workload"] | {"trace": [series.bin_s, digest]}
     if plain["table"]["measured"] is not None and agent_wants(plain, "cost_table"):
         kept["table"]["measured"] = file_hash(plain["table"]["measured"])
+    if "pretrain" in plain:
+        kept["pretrain"] = plain["pretrain"] | {"file": file_hash(plain["pretrain"]["file"])}
     kept["agent_source"] = _source_outside(agent_class(plain))
     return kept
 
@@ -259,7 +268,7 @@ def _made(make: Callable[..., Agent], wanted: Mapping[str, Any], plain: Mapping[
         if _source_outside(agent_class(dict(plain))) is not None:
             raise
         preset = plain["agent"].get("preset")
-        shipped = _read_yaml(CONF / "agent" / f"{preset}.yaml", "agent") if preset else {}
+        shipped = read_yaml(CONF / "agent" / f"{preset}.yaml", "agent") if preset else {}
         changed = [
             f"agent.{key}={value}" for key, value in plain["agent"].items() if shipped.get(key) != value
         ]

@@ -18,7 +18,7 @@ _LEAST = {"seed": 0, "slots": 1, "load_bins": 1, "servers": 1, "drain_backlog": 
 _BATCHES = (4, 10_000)  # for a standard error, and for an end
 _LEARNING = ("background", "inline")
 _MOST = {"servers": 1000, "load_bins": 10_000, "slots": 10_000_000}
-_TEXT_OR_NULL = ("workload.trace", "hardware.file")
+_TEXT_OR_NULL = ("workload.trace", "hardware.file", "pretrain.file")
 
 
 def check_settings(plain: Mapping[str, Any], conf: Path, choices: Mapping[str, str]) -> None:
@@ -130,6 +130,8 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
         value = plain[group].get(setting)
         if value is not None and (not isinstance(value, str) or value == ""):
             raise UsageError(f"{key}={value}, expected a file or null")
+    if plain["pretrain"]["slots"] < 1:
+        raise UsageError(f"pretrain.slots={plain['pretrain']['slots']}, expected an integer >= 1")
     _check_table(plain["table"])
 
 

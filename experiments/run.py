@@ -31,6 +31,7 @@ from experiments.drain import build_drain_rule
 from experiments.logger import is_logged, make_logger, require_tensorboard, scalars
 from experiments.loop import SlotRecord, run_loop
 from experiments.measured_table import measured_table
+from experiments.pretraining import pretrain
 from experiments.records import RunFolder, content_hash, is_finished, other_revision
 from experiments.sweep import asks_for_sweep, drive_sweep
 from experiments.sweep_job import Locate, job_of_sweep
@@ -92,6 +93,7 @@ def steps(plain: dict[str, Any], env: ServingEnv, run_id: str, folder: Path) -> 
         require_tensorboard()
     truth = cache(lambda: _truth(plain, env.system.space))
     agent = build_agent(plain, env, truth)  # before the table: a mistake should not cost minutes
+    pretrain(plain, agent)
     if plain["estimates"] and "q" not in getattr(agent, "diagnostics", dict)():
         raise UsageError(f"estimates=true needs an agent with Q values, not {type(agent).__name__}")
     table = truth() if is_simulated(plain) else None  # what was measured is not the truth

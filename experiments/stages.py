@@ -1,8 +1,8 @@
 """How long make's stages took: ``python -m experiments.stages target=paper stage=fig09 seconds=71``.
 
-Called at the end of a stage, it notes the time in results/stages.csv with the runs that were made meanwhile
-and the machine. A stage that finds its runs already there takes seconds and says nothing: what was noted on
-the same machine with more runs stays.
+Called at the end of a stage, it notes the time in results/stages.csv with the runs and tables that were made
+meanwhile and the machine. A stage that finds them already there takes seconds and says nothing: what was
+noted on the same machine with more of them stays.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Stage:
         stage: name; that of the figure or experiment where it makes one.
         seconds: wall-clock.
         runs: how many runs were finished in that time.
+        tables: how many exhaustive tables were.
         cores: of the machine.
         cpu: how it calls itself.
         revision: of the code.
@@ -42,6 +43,7 @@ class Stage:
     stage: str
     seconds: float
     runs: int
+    tables: int
     cores: int
     cpu: str
     revision: str
@@ -57,18 +59,18 @@ def read_stages(path: Path) -> list[Stage]:
 
 
 def _stage(row: dict[str, str]) -> Stage:
-    numbers = {"seconds": float(row["seconds"]), "runs": int(row["runs"]), "cores": int(row["cores"])}
+    numbers = {"seconds": float(row["seconds"])} | {key: int(row[key]) for key in ("runs", "tables", "cores")}
     known: dict[str, Any] = row | numbers
     return Stage(**known)
 
 
 def note(stages: Sequence[Stage], new: Stage) -> list[Stage]:
-    """The stages with the new one in its place; of one machine the one with more runs stays."""
+    """The stages with the new one in its place; of one machine the one that made more stays."""
     found = list(stages)
     for place, old in enumerate(found):
         if (old.target, old.stage) == (new.target, new.stage):
             same_machine = (old.cpu, old.cores) == (new.cpu, new.cores)
-            if not (same_machine and old.runs > new.runs):
+            if not (same_machine and (old.runs, old.tables) > (new.runs, new.tables)):
                 found[place] = new
             return found
     return [*found, new]
@@ -89,17 +91,24 @@ def runs_since(runs: Path, start: datetime) -> int:
     return sum("end" in one and datetime.fromisoformat(one["end"]) >= start for one in manifests)
 
 
+def tables_since(tables: Path, start: datetime) -> int:
+    """How many exhaustive tables were finished after a time."""
+    return sum(path.stat().st_mtime >= start.timestamp() for path in tables.glob("*.npz"))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Note one stage; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__ or "")
     if not options["target"] or not options["stage"] or options["seconds"] < 0:
         refuse("target, stage and seconds are needed, e.g. target=paper stage=fig09 seconds=71")
     results, now, computer = Path(options["results"]), datetime.now(UTC), machine()
+    began = now - timedelta(seconds=options["seconds"] + 1)
     stage = Stage(
         target=options["target"],
         stage=options["stage"],
         seconds=options["seconds"],
-        runs=runs_since(results / "runs", now - timedelta(seconds=options["seconds"] + 1)),
+        runs=runs_since(results / "runs", began),
+        tables=tables_since(results / "tables", began),
         cores=computer["cores"],
         cpu=computer["cpu"] or computer["processor"],
         revision=str(git_state()["revision"])[:10],

@@ -81,7 +81,7 @@ class Candidate:
             gpu = gpu_profile(machine, service.model)
             return saturated_rps(gpu.speeds(space), gpu.request_s)
         cpu = cpu_profile(machine, service.model)
-        return saturated_rps(cpu.speeds(space), cpu.sequential_s)
+        return saturated_rps(cpu.speeds(space), cpu.service.mean_s)
 
     @cached_property
     def look(self) -> Sweep:

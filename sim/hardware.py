@@ -11,7 +11,9 @@ import numpy as np
 
 from serving.configuration import ConfigurationSpace
 from serving.errors import UsageError
+from sim.correction import Correction, read_correction
 from sim.interference import CpuInterference, Family
+from sim.service_time import ServiceTime
 from sim.speeds import SpeedTable
 
 # What each number may be: (lowest, highest), both included. The documented schema of conf/hardware.
@@ -24,6 +26,13 @@ CPU_LIMITS: dict[str, tuple[float, float]] = {
     "oversubscription": (0.0, 10.0),
     "spinning": (0.0, 1.0),
 }
+# What calibration adds, with what it is where it is left out.
+CPU_OPTIONAL: dict[str, tuple[float, float, float]] = {
+    "size_share": (0.0, 1.0, 1.0),
+    "service_cv": (0.0, 5.0, 0.0),
+    "overhead_s": (0.0, 10.0, 0.0),
+}
+_CORRECTION = "correction"
 _OTHER_KEYS = ("provenance", "processor")
 
 
@@ -34,17 +43,19 @@ class CpuProfile:
     Attributes:
         name: of the hardware profile.
         model: of the served model.
-        sequential_s: time of a mean request executed sequentially on an idle machine, seconds.
+        service: time of requests executed sequentially on an idle machine.
         unbatched_requests: requests that the server takes at once when batching is disabled (request
             parallelism 0): TensorFlow Serving answers each on one of its gRPC threads, 4 per core.
         interference: the curves.
+        correction: what was measured beside them; None for nothing.
     """
 
     name: str
     model: str
-    sequential_s: float
+    service: ServiceTime
     unbatched_requests: int
     interference: CpuInterference
+    correction: Correction | None = None
 
     def speeds(self, space: ConfigurationSpace) -> SpeedTable:
         """Tabulate the curves over a configuration space of the three CPU knobs."""
@@ -54,7 +65,11 @@ class CpuProfile:
         in_service = np.arange(1, limit.max() + 1, dtype=float)
         inter_op = np.where(inter_op == 0, cores, inter_op).astype(float)
         intra_op = np.where(intra_op == 0, cores, intra_op).astype(float)
-        speed, busy = self.interference.curves(inter_op[:, None], intra_op[:, None], in_service[None, :])
+        place = inter_op[:, None], intra_op[:, None], in_service[None, :]
+        speed, busy = self.interference.curves(*place)
+        if self.correction is not None:
+            on_speed, on_busy = self.correction.factors(*place)
+            speed, busy = speed * on_speed, np.minimum(1.0, busy * on_busy)
         none = np.zeros((space.size, 1))
         return SpeedTable(limit, np.hstack((none, speed)), np.hstack((none, busy)))
 
@@ -66,30 +81,48 @@ def cpu_profile(hardware: Mapping[str, Any], model: str) -> CpuProfile:
         UsageError: naming the key, the value and what is allowed.
     """
     check_keys("hardware", hardware, ("name", "cores", "interference", "unbatched_requests", "models"), "cpu")
-    numbers = model_numbers(hardware, model, CPU_LIMITS)
+    numbers = model_numbers(hardware, model, CPU_LIMITS, (*CPU_OPTIONAL, _CORRECTION))
+    given = hardware["models"][model]
+    for key, (low, high, default) in CPU_OPTIONAL.items():
+        numbers[key] = given.get(key, default)
+        check_number(f"hardware.models.{model}.{key}", numbers[key], low, high)
     for key, high in (("cores", 4096), ("unbatched_requests", 10_000)):
         check_number(f"hardware.{key}", hardware[key], 1, high, integer=True)
     if hardware["interference"] not in get_args(Family):
         allowed = sorted(get_args(Family))
         raise UsageError(f"hardware.interference={hardware['interference']!r}, choose from {allowed}")
-    sequential_s = numbers.pop("sequential_s")
+    correction = given.get(_CORRECTION)
     return CpuProfile(
         name=str(hardware["name"]),
         model=model,
-        sequential_s=sequential_s,
+        service=ServiceTime(
+            mean_s=numbers.pop("sequential_s"),
+            size_share=numbers.pop("size_share"),
+            cv=numbers.pop("service_cv"),
+            overhead_s=numbers.pop("overhead_s"),
+        ),
         unbatched_requests=int(hardware["unbatched_requests"]),
         interference=CpuInterference(
             family=hardware["interference"], cores=int(hardware["cores"]), **numbers
         ),
+        correction=None
+        if correction is None
+        else read_correction(f"hardware.models.{model}.correction", correction),
     )
 
 
-def check_keys(where: str, mapping: Mapping[str, Any], required: tuple[str, ...], kind: str = "") -> None:
+def check_keys(
+    where: str,
+    mapping: Mapping[str, Any],
+    required: tuple[str, ...],
+    kind: str = "",
+    optional: tuple[str, ...] = (),
+) -> None:
     """Refuse missing and unknown keys; ``kind`` is the processor that a hardware profile must be of."""
     if kind:
         _check_machine(mapping, kind)
     for key in mapping:
-        if key not in required + (_OTHER_KEYS if kind else ()):
+        if key not in required + optional + (_OTHER_KEYS if kind else ()):
             raise UsageError(
                 f"{where}.{key}={mapping[key]} is not known, expected the keys {sorted(required)}"
             )
@@ -112,7 +145,10 @@ def _check_machine(mapping: Mapping[str, Any], kind: str) -> None:
 
 
 def model_numbers(
-    hardware: Mapping[str, Any], model: str, limits: Mapping[str, tuple[float, float]]
+    hardware: Mapping[str, Any],
+    model: str,
+    limits: Mapping[str, tuple[float, float]],
+    optional: tuple[str, ...] = (),
 ) -> dict[str, float]:
     """The numbers of one model; those of all models have to be within their limits."""
     models = hardware["models"]
@@ -125,7 +161,7 @@ def model_numbers(
         where = f"hardware.models.{name}"
         if not isinstance(numbers, Mapping):
             raise UsageError(f"{where}={numbers!r}, expected the keys {sorted(limits)}")
-        check_keys(where, numbers, tuple(limits))
+        check_keys(where, numbers, tuple(limits), optional=optional)
         for key, (low, high) in limits.items():
             check_number(f"{where}.{key}", numbers[key], low, high)
     return {key: float(models[model][key]) for key in limits}

@@ -5,36 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from serving.configuration import Configuration, ConfigurationSpace, batching_space, cpu_space
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.configuration import (
+    Configuration,
+    ConfigurationSpace,
+    batching_space,
+    cpu_space,
+    parallelism_space,
+)
 from serving.dispatch import Dispatch
 from serving.errors import UsageError
 from serving.measurement import SlotMeasurement, summarise
 from serving.slot import Slot
+from sim.closed_loop import closed_loop
 from sim.counting import count
 from sim.engine import Boundary
 from sim.engines import make_engine
 from sim.gpu import gpu_profile
 from sim.hardware import cpu_profile
 from sim.reconfiguration import AT_ONCE, Reconfiguration
+from sim.service_time import ServiceTime
 from sim.speeds import SpeedTable
 
 _LARGEST_GRID = 64
 _MOST_CONFIGURATIONS = (_LARGEST_GRID + 1) ** 3
 _MOST_TICKS = 10_000
 _MOST_BATCH_THREADS = 10_000
+_CPU_KNOBS = ("request_parallelism", "inter_op_parallelism", "intra_op_parallelism")
+_STREAM = 0x_5E_57  # keeps the variation of service times apart from dispatch
 
 
 class SimulatedServers:
     """One server, or several that are alike behind a dispatcher.
 
-    Given its slots it is deterministic (random dispatch derives from the seed): all other randomness
-    (arrivals, request sizes) comes from the workload, which is what gives every agent the same requests.
+    Given its slots it is deterministic (random dispatch, and the variation of service times where a profile
+    has any, derive from the seed): all other randomness (arrivals, request sizes) comes from the workload,
+    which is what gives every agent the same requests.
     ``SimulatedCpu`` and ``SimulatedGpu`` say what the servers are; these are the settings of both.
 
     Args:
         space: the configurations.
         speeds: what the hardware profile says of each.
-        request_s: demand of a request of mean size, seconds at speed 1.
+        service: demands of requests.
         processor: whose utilisation is measured.
         slo_s: service-level objective on which violations are counted.
         engine: ``compiled``, or ``simpy``, the readable reference; the same bit for bit.
@@ -56,7 +70,7 @@ class SimulatedServers:
         *,
         space: ConfigurationSpace,
         speeds: SpeedTable,
-        request_s: float,
+        service: ServiceTime,
         processor: Literal["cpu", "gpu"],
         slo_s: float,
         engine: str = "compiled",
@@ -76,7 +90,9 @@ class SimulatedServers:
         self.name = name
         self.space = space
         self.like = speeds.first_alike()
-        self._request_s = request_s
+        self._service = service
+        self._speeds = speeds
+        self._rng = np.random.default_rng(0)
         self._processor = processor
         self._engine = make_engine(engine, speeds, boundary, queue_limit, servers, dispatch)
         self._reconfiguration = Reconfiguration(space.names, **(reconfiguration or {}))
@@ -88,14 +104,17 @@ class SimulatedServers:
         """Empty the servers."""
         self._engine.reset(seed)
         self._reconfiguration.reset()
+        self._rng = np.random.default_rng(np.random.SeedSequence([seed, _STREAM]))
 
     def serve(self, configuration: Configuration, slot: Slot) -> SlotMeasurement:
         """Simulate one slot."""
         switch = self._reconfiguration.switch_to(configuration)
         index = self.space.index(configuration)
-        tally = self._engine.serve(index, slot, slot.size * self._request_s, switch)
+        tally = self._engine.serve(index, slot, self._service.demand_s(slot.size, self._rng), switch)
+        overhead_s = self._service.overhead_s
+        latency_s = tally.latency_s + overhead_s if overhead_s else tally.latency_s
         counts = count(
-            tally.latency_s, tally.completed_at_s, self._slo_s, slot.start_s, tally.elapsed_s, self._ticks
+            latency_s, tally.completed_at_s, self._slo_s, slot.start_s, tally.elapsed_s, self._ticks
         )
         utilisation = tally.busy_s / tally.elapsed_s
         return summarise(
@@ -112,7 +131,40 @@ class SimulatedServers:
             if switch is not AT_ONCE
             else 0.0,
             ticks=counts.ticks,
-            latency_s=tally.latency_s if self._keep_latencies else None,
+            latency_s=latency_s if self._keep_latencies else None,
+        )
+
+    def serve_closed(
+        self, configuration: Configuration, clients: int, duration_s: float, size: NDArray[np.float64]
+    ) -> SlotMeasurement:
+        """Simulate so many clients of one server, each of which asks again as soon as it is answered.
+
+        Args:
+            configuration: is in force before the first request; an open slot before it is forgotten.
+            clients: requests that are in the system, or on their way there, at any time.
+            duration_s: what is answered later does not count.
+            size: sizes of the requests, in turn.
+        """
+        row = self.space.index(configuration)
+        limit, speed, busy = (getattr(self._speeds, name)[row] for name in ("limit", "speed", "busy"))
+        fastest = max(speed[n] * n for n in range(1, limit + 1))
+        most = int(duration_s * fastest / (self._service.mean_s * size.mean())) * 2 + clients + len(size)
+        demand_s = self._service.demand_s(np.resize(size, most), self._rng)
+        latency_s, completed_s, time_s = closed_loop(
+            speed, int(limit), demand_s, self._service.overhead_s, clients, duration_s
+        )
+        counts = count(latency_s, completed_s, self._slo_s, 0.0, duration_s, self._ticks)
+        asked = np.zeros(len(latency_s))
+        return summarise(
+            Slot(0, 0.0, duration_s, asked, asked, len(asked) / duration_s),
+            histogram=counts.histogram,
+            latency_sum_s=counts.latency_sum_s,
+            slo_violations=counts.slo_violations,
+            backlog_start=0,
+            backlog_end=0,
+            cpu_utilisation=float(busy @ time_s) / duration_s if self._processor == "cpu" else None,
+            ticks=counts.ticks,
+            latency_s=latency_s if self._keep_latencies else None,
         )
 
     def close(self) -> None:
@@ -127,6 +179,7 @@ class SimulatedCpu(SimulatedServers):
         model: one of the profile's models.
         grid_minimum: smallest value of each knob; 0 includes the system's own defaults.
         grid_maximum: largest value of each knob.
+        grids: the values of the three knobs instead, by their names.
         **settings: see ``SimulatedServers``.
     """
 
@@ -136,20 +189,28 @@ class SimulatedCpu(SimulatedServers):
         model: str,
         grid_minimum: int = 0,
         grid_maximum: int = 10,
+        grids: Mapping[str, Sequence[int]] | None = None,
         name: str = "sim_cpu",
         **settings: Any,
     ) -> None:
         profile = cpu_profile(hardware, model)
+        if grids is not None and (set(grids) != set(_CPU_KNOBS) or min(map(min, grids.values())) < 0):
+            raise UsageError(f"system.grids={grids}, expected lists of integers >= 0 of {list(_CPU_KNOBS)}")
         if not 0 <= grid_minimum < grid_maximum <= _LARGEST_GRID:
             raise UsageError(
                 f"system.grid_minimum={grid_minimum}, system.grid_maximum={grid_maximum}, "
                 f"expected 0 <= grid_minimum < grid_maximum <= {_LARGEST_GRID}"
             )
-        space = cpu_space(grid_maximum, grid_minimum, profile.interference.cores)
+        cores = profile.interference.cores
+        if grids is None:
+            space = cpu_space(grid_maximum, grid_minimum, cores)
+        else:
+            request, inter_op, intra_op = (grids[name] for name in _CPU_KNOBS)
+            space = parallelism_space(request, inter_op, intra_op, system_default=cores)
         super().__init__(
             space=space,
             speeds=profile.speeds(space),
-            request_s=profile.sequential_s,
+            service=profile.service,
             processor="cpu",
             name=name,
             **settings,
@@ -200,7 +261,7 @@ class SimulatedGpu(SimulatedServers):
         super().__init__(
             space=space,
             speeds=profile.speeds(space),
-            request_s=profile.request_s,
+            service=ServiceTime(profile.request_s),
             processor="gpu",
             name=name,
             **settings,

@@ -5,16 +5,19 @@ the master) over a unix socket, a JSON object a line; that process passes comman
 and gathers what the workers send back. The workers' clocks must agree (one machine, or NTP).
 
 Commands: ``requests`` (the bytes to send, as base64, and the call), ``seed`` (of random dispatch),
-``addresses`` (where to from now on), ``replay`` (when to send which), ``collect`` (what has been answered
-since). The last one has an answer.
+``addresses`` (where to from now on), ``replay`` (when to send which), ``closed`` (how many clients ask again
+as soon as they are answered, and until when), ``collect`` (what has been answered since). The last one has an
+answer.
 """
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -28,7 +31,15 @@ from locust import User, events, task
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from serving.dispatch import Dispatch, at_random, least_loaded, round_robin
-from testbed.replay_protocol import FAILED, OK, REFUSED, SOCKET_VARIABLE, TIMED_OUT, WORKERS_VARIABLE
+from testbed.replay_protocol import (
+    CLOSED_LOOP,
+    FAILED,
+    OK,
+    REFUSED,
+    SOCKET_VARIABLE,
+    TIMED_OUT,
+    WORKERS_VARIABLE,
+)
 
 grpc.experimental.gevent.init_gevent()
 
@@ -100,6 +111,17 @@ class Sender:
             gevent.sleep(max(0.0, at_s - time.time()))
             gevent.spawn(self._send, number, at_s, self._requests[kind])
 
+    def closed(self, data: dict[str, Any]) -> None:
+        """Start this worker's share of clients, each of which asks again as soon as it is answered."""
+        kinds = itertools.cycle(data["kind"])
+        for _ in data["client"]:
+            gevent.spawn(self._ask_again, data, kinds)
+
+    def _ask_again(self, data: dict[str, Any], kinds: Iterator[int]) -> None:
+        gevent.sleep(max(0.0, data["begin_s"] - time.time()))
+        while (now_s := time.time()) < data["end_s"]:
+            self._send(CLOSED_LOOP, now_s, self._requests[next(kinds)])
+
     def collect(self) -> dict[str, Any]:
         """Requests answered since the last call, the bytes that took, and how many are not answered."""
         records, self._records = self._records, []
@@ -168,6 +190,7 @@ def _work(sender: Sender, runner: Any) -> None:
     runner.register_message("seed", lambda msg, **_: sender.seed(msg.data))
     runner.register_message("addresses", lambda msg, **_: sender.addresses(msg.data))
     runner.register_message("replay", lambda msg, **_: gevent.spawn(sender.replay, msg.data))
+    runner.register_message("closed", lambda msg, **_: sender.closed(msg.data))
     runner.register_message("collect", collect)
 
 
@@ -201,7 +224,7 @@ def _pass_on(runner: Any, command: dict[str, Any], answers: Queue[Any]) -> dict[
     name = command["command"]
     workers = _workers(runner)
     for place, worker in enumerate(workers):
-        data = _share(command, place, len(workers)) if name == "replay" else command
+        data = _share(command, place, len(workers)) if name in ("replay", "closed") else command
         runner.send_message(name, data, worker)
     gathered: list[dict[str, Any]] = []
     while name == "collect" and len(gathered) < len(workers):

@@ -36,7 +36,7 @@ class Answers(Record):
     """What came back since the last look; one entry per answered request, in order of completion.
 
     Attributes:
-        number: of the request, counted over all slots.
+        number: of the request, counted over all slots; ``CLOSED_LOOP`` of those of a closed loop.
         lateness_s: sent so much after it was due.
         latency_s: answered so much after it was due.
         outcome: ``OK``, ``REFUSED`` (the queue was full), ``TIMED_OUT`` or ``FAILED``.
@@ -160,6 +160,27 @@ class Replay:
             number=list(number),
         )
         return begin_s, number
+
+    def closed_loop(self, clients: int, duration_s: float, kind: NDArray[np.int64]) -> float:
+        """Start clients that ask again as soon as they are answered, from now on for so many seconds.
+
+        Args:
+            clients: how many, at least as many as there are workers; the workers share them.
+            duration_s: nobody asks after that.
+            kind: the bytes of the requests, in turn, whoever asks.
+
+        Returns:
+            When "now" is, in seconds since the epoch, a moment from the call.
+        """
+        begin_s = time.time() + _LEAD_S
+        self._ask(
+            "closed",
+            begin_s=begin_s,
+            end_s=begin_s + duration_s,
+            client=list(range(clients)),
+            kind=np.resize(kind, max(clients, len(kind))).tolist(),
+        )
+        return begin_s
 
     def collect(self) -> Answers:
         """What was answered since the last call."""

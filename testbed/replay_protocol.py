@@ -10,3 +10,6 @@ WORKERS_VARIABLE = "RRL_REPLAY_WORKERS"
 
 OK, REFUSED, TIMED_OUT, FAILED = range(4)
 """How a request ended: answered, turned away because the queue was full, given up, or another error."""
+
+CLOSED_LOOP = -1
+"""Number of a request that no schedule asked for."""

@@ -17,7 +17,7 @@ from serving.measurement import SlotMeasurement, Ticks, summarise
 from serving.slot import Slot
 from testbed.profiler import Profiler
 from testbed.replay import Answers, Replay
-from testbed.replay_protocol import FAILED, OK, REFUSED, TIMED_OUT
+from testbed.replay_protocol import CLOSED_LOOP, FAILED, OK, REFUSED, TIMED_OUT
 from testbed.supervisor import Supervisor
 
 SIZES = tuple(2.0 ** (step / 2) for step in range(-6, 6))
@@ -144,12 +144,48 @@ class TestbedSystem:
         self._supervisor.retire()
         return measured
 
+    def serve_closed(
+        self, configuration: Configuration, clients: int, duration_s: float, size: NDArray[np.float64]
+    ) -> SlotMeasurement:
+        """Serve so many clients, each of which asks again as soon as it is answered; begins and ends idle.
+
+        Args:
+            configuration: is in force before the first request.
+            clients: requests that are in the system at any time.
+            duration_s: nobody asks after that, and what is answered later does not count.
+            size: sizes of the requests, in turn.
+
+        Raises:
+            UsageError: if the servers cannot be brought into this configuration.
+        """
+        if self._replay is None:
+            raise RuntimeError("serve_closed() before reset()")
+        change = _Change(self._supervisor, dict(zip(self.space.names, configuration, strict=True)))
+        change.wait(None)
+        self._replay.send_to(change.addresses())
+        self._supervisor.retire()
+        self._profiler.begin()
+        begin_s = self._replay.closed_loop(clients, duration_s, self._kinds(size))
+        while (left_s := begin_s + duration_s - time.time()) > 0:
+            time.sleep(min(left_s, _WATCH_S))
+            self._profiler.sample()
+        answers = self._replay.collect()
+        asked = np.zeros(len(answers.number))
+        slot = Slot(0, 0.0, duration_s, asked, asked, len(asked) / duration_s)
+        servers = set(self._supervisor.process_ids)
+        measured = self._measured(slot, begin_s, answers, 0.0, servers, self._supervisor.lost())
+        while self._replay.collect().waiting:
+            time.sleep(_WATCH_S)
+        return measured
+
     def _measured(
         self, slot: Slot, begin_s: float, answers: Answers, change_s: float, servers: set[int], faulted: bool
     ) -> SlotMeasurement:
         fine = answers.outcome == OK
         latency_s = answers.latency_s[fine]
-        due_s = np.array([self._due_s.pop(int(one)) for one in answers.number])
+        due_s = np.array(
+            [begin_s if one == CLOSED_LOOP else self._due_s.pop(int(one)) for one in answers.number]
+        )
         late_s = float(np.quantile(answers.lateness_s, 0.99)) if len(answers.lateness_s) else None
         host, elapsed_s = self._profiler.end(servers, late_s)
         flags = {
@@ -183,14 +219,23 @@ class TestbedSystem:
         """Which bytes stand for a request of each size."""
         if len(self._requests) == 1:
             return np.zeros(len(size), dtype=np.int64)
-        steps = np.rint(2 * np.log2(np.maximum(size, SIZES[0]))) + 6
-        kinds: NDArray[np.int64] = np.minimum(steps, len(SIZES) - 1).astype(np.int64)
-        return kinds
+        return _step(size)
 
     def close(self) -> None:
         """End Locust and the servers; safe to call twice."""
         self._close_replay()
         self._supervisor.close()
+
+
+def nearest_size(size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sizes that requests of these sizes are sent in, where they are not all alike."""
+    return np.array(SIZES)[_step(size)]
+
+
+def _step(size: NDArray[np.float64]) -> NDArray[np.int64]:
+    steps = np.rint(2 * np.log2(np.maximum(size, SIZES[0]))) + 6
+    kinds: NDArray[np.int64] = np.minimum(steps, len(SIZES) - 1).astype(np.int64)
+    return kinds
 
 
 class _Change:

@@ -71,7 +71,7 @@ def saturated_throughput(surface: Surface) -> NDArray[np.float64]:
     profile = cpu_profile(surface.plain["hardware"], surface.plain["model"]["name"])
     speeds = profile.speeds(surface.space)
     places = np.arange(surface.space.size)
-    rate: NDArray[np.float64] = speeds.limit * speeds.speed[places, speeds.limit] / profile.sequential_s
+    rate: NDArray[np.float64] = speeds.limit * speeds.speed[places, speeds.limit] / profile.service.mean_s
     return rate
 
 

@@ -1,7 +1,9 @@
 """The README's table on reproducing the paper, and the times of make's stages that stand in it."""
 
 import json
+import os
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def stage(**said):
-    known = {"target": "paper", "stage": "fig09", "seconds": 90.0, "runs": 10, "cores": 2, "cpu": "a CPU"}
+    known = {"target": "paper", "stage": "fig09", "seconds": 90.0, "runs": 10, "tables": 1}
+    known |= {"cores": 2, "cpu": "a CPU"}
     return stages.Stage(**known | {"revision": "0123456789", "ended": "2026-01-01T00:00:00+00:00"} | said)
 
 
@@ -27,6 +30,7 @@ def claim(identifier, **said):
 def test_a_resumed_stage_does_not_hide_how_long_it_takes():
     first = note_all(stage(), stage(seconds=2.0, runs=0))
     assert first == [stage()]
+    assert note_all(stage(runs=0), stage(seconds=2.0, runs=0, tables=0)) == [stage(runs=0)]
     assert note_all(stage(), stage(seconds=80.0)) == [stage(seconds=80.0)]
     elsewhere = stage(seconds=2.0, runs=0, cores=64)
     assert note_all(stage(), stage(stage="fig10"), elsewhere) == [elsewhere, stage(stage="fig10")]
@@ -45,9 +49,19 @@ def test_a_stage_is_noted_with_the_runs_made_meanwhile(tmp_path):
         folder.mkdir(parents=True)
         end = datetime.now(UTC) - timedelta(seconds=ago_s)
         (folder / "manifest.json").write_text(json.dumps({"end": end.isoformat()}))
+    (tmp_path / "tables").mkdir()
+    for name, ago_s in (("old", 500), ("new", 5)):
+        (tmp_path / "tables" / f"{name}.npz").touch()
+        os.utime(tmp_path / "tables" / f"{name}.npz", (0, time.time() - ago_s))
     assert stages.main(["target=paper", "stage=fig09", "seconds=60", f"results={tmp_path}"]) == 0
     (noted,) = stages.read_stages(tmp_path / "stages.csv")
-    assert (noted.target, noted.stage, noted.seconds, noted.runs) == ("paper", "fig09", 60.0, 2)
+    assert (noted.target, noted.stage, noted.seconds, noted.runs, noted.tables) == (
+        "paper",
+        "fig09",
+        60.0,
+        2,
+        1,
+    )
 
 
 def test_a_stage_without_its_time_is_refused(capsys):

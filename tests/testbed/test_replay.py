@@ -16,7 +16,7 @@ from server_process import CALL_TIMEOUT_S, ROOT, environment, wait_until_gone
 
 from serving.errors import UsageError
 from testbed.replay import Answers, Replay
-from testbed.replay_protocol import FAILED, OK, REFUSED, TIMED_OUT
+from testbed.replay_protocol import CLOSED_LOOP, FAILED, OK, REFUSED, TIMED_OUT
 
 KINDS = [b"at once", b"sleep:0.3", b"refuse", b"fail", b"sleep:5"]
 AT_ONCE, SLOWLY, REFUSE, FAIL, TOO_SLOWLY = range(len(KINDS))
@@ -168,3 +168,21 @@ def test_a_locust_that_has_died_is_an_error_not_a_hang(address: str) -> None:
 def test_bad_settings_are_one_line(settings, message) -> None:
     with pytest.raises(UsageError, match=message):
         Replay(KINDS, **settings)
+
+
+def test_clients_of_a_closed_loop_ask_again_when_they_are_answered_until_their_time_is_over(
+    replay: Replay,
+) -> None:
+    sleeping = np.array([KINDS.index(b"sleep:0.3")])
+    replay.collect()
+    begin_s = replay.closed_loop(2, 1.0, sleeping)
+    time.sleep(max(0.0, begin_s + 1.0 - time.time()))
+    answers = replay.collect()
+    assert (answers.number == CLOSED_LOOP).all()
+    assert len(answers.number) == 2 * 3
+    assert answers.waiting == 2
+    assert (answers.outcome == OK).all()
+    later = collect(replay, 2)
+    assert later.waiting == 0
+    time.sleep(0.5)
+    assert len(replay.collect().number) == 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from saved_models import SPEECH
 from server_process import running_server
@@ -17,6 +18,7 @@ from serving.errors import UsageError
 from serving.measurement import SlotMeasurement
 from serving.slot import Slot
 from testbed.model_system import TestbedCpu
+from testbed.system import nearest_size
 from workloads.constant import Constant
 
 SLOT_S = 2.0
@@ -102,3 +104,27 @@ def test_servers_of_others_can_be_measured_too(exported: Path, tmp_path: Path) -
         assert measured.cpu_utilisation is None
         assert "shared" not in measured.flags
         assert server.process.poll() is None
+
+
+def test_clients_of_a_closed_loop_are_answered_one_after_the_other_and_nobody_is_left(
+    two_servers: TestbedCpu,
+) -> None:
+    two_servers.reset(0)
+    size = nearest_size(np.array([0.5, 1.0, 1.3]))
+    measured = two_servers.serve_closed((1, 1, 2), 3, SLOT_S, size)
+    assert measured.lost == 0
+    assert measured.completions > 10
+    assert measured.mean_latency_s is not None
+    assert measured.completions / SLOT_S * measured.mean_latency_s == pytest.approx(3, rel=0.15)
+    assert measured.host is not None
+    assert measured.host.server_cpu_s > 0
+    later = two_servers.serve((1, 1, 2), slots(1)[0])
+    assert accounted(later)
+    assert later.backlog_start == 0
+    assert later.lost == 0
+
+
+def test_sizes_are_sent_as_the_nearest_by_ratio() -> None:
+    assert nearest_size(np.array([0.01, 1.0, 1.1, 1.3, 100.0])) == pytest.approx(
+        [0.125, 1, 1, 2**0.5, 2**2.5]
+    )

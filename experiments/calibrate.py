@@ -1,0 +1,104 @@
+"""A simulator of this machine: ``python -m experiments.calibrate model=mobilenet_v2 [budget=12]``.
+
+``stage=profile`` measures short windows on the testbed into ``profile=results/profiles/MODEL.csv``, for at
+most ``budget`` minutes: closed loops and Poisson arrivals under configurations of the grid, the coarse grid
+first. A window that others disturb is measured again, ``attempts`` times in all. Started again it goes on
+where it was. ``stage=fit`` fits the simulator's curves to that table and writes
+``target=results/hardware/MODEL.yaml`` and a figure beside it; ``stage=all`` does both. Other arguments are
+settings of ``experiments.run`` (``seed=1``, ``system.request_parallelism=[1,2]``).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.utils import instantiate
+from tqdm import tqdm
+
+from experiments.arguments import parse_some
+from experiments.build import build_system
+from experiments.calibration.hardware_file import write_fit
+from experiments.calibration.measuring import ClosedLoopSystem, Conditions, measure
+from experiments.calibration.plan import plan
+from experiments.calibration.windows import WindowTable
+from experiments.settings import compose_settings
+from serving.errors import UsageError
+
+_STAGES = ("all", "profile", "fit")
+_DEFAULTS = {
+    "stage": "all",
+    "budget": 12.0,
+    "window_s": 6.0,
+    "attempts": 3,
+    "profile": "results/profiles/MODEL.csv",
+    "target": "results/hardware",
+}
+
+
+def profile(plain: dict[str, Any], file: Path, conditions: Conditions, budget_s: float) -> int:
+    """Measure what the table lacks; how many windows are still missing when the time is spent."""
+    system = cast(ClosedLoopSystem, build_system(plain))
+    try:
+        table = WindowTable(file, system.space.names)
+        return measure(system, table, plan(system.space), conditions, budget_s, plain["progress"])
+    finally:
+        system.close()
+
+
+def cores(plain: dict[str, Any]) -> int:
+    """Of the machine: of a simulated one as its profile says."""
+    return int(plain["hardware"].get("cores") or os.cpu_count() or 1)
+
+
+def settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """Settings of a run on the testbed, which overrides may change, with raw latencies."""
+    return compose_settings(
+        ["system=testbed", "workload=constant", "system.keep_latencies=true", "system.ticks=0", *overrides]
+    )
+
+
+def _calibrate(options: dict[str, Any], overrides: Sequence[str]) -> None:
+    if options["stage"] not in _STAGES:
+        raise UsageError(f"stage={options['stage']}, choose from {list(_STAGES)}")
+    for key in ("budget", "window_s", "attempts"):
+        if not options[key] > 0:
+            raise UsageError(f"{key}={options[key]}, expected a number > 0")
+    plain = settings(overrides)
+    file = Path(options["profile"].replace("MODEL", plain["model"]["name"]))
+    sizes = instantiate(plain["workload"].get("sizes"), _convert_="all")
+    conditions = Conditions(options["window_s"], sizes, plain["seed"], cores(plain), options["attempts"])
+    if options["stage"] != "fit":
+        missing = profile(plain, file, conditions, 60 * options["budget"])
+        print(f"{missing} windows of the plan are left; the same command goes on", file=sys.stderr)
+        print(file)
+    if options["stage"] != "profile":
+        with tqdm(desc="fit", unit="step", disable=not plain["progress"]) as bar:
+
+            def tell(step: str) -> None:
+                bar.update()
+                bar.set_postfix_str(step)
+
+            for path in write_fit(plain["model"]["name"], file, conditions, Path(options["target"]), tell):
+                print(path)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the arguments say; returns the exit code."""
+    options, overrides = parse_some(arguments, _DEFAULTS, __doc__)
+    try:
+        _calibrate(options, overrides)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

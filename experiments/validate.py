@@ -1,0 +1,123 @@
+"""How far the simulator is from the testbed: ``python -m experiments.validate model=mobilenet_v2``.
+
+``stage=measure`` serves configurations that ``experiments.calibrate`` held out, at rates and under a trace
+that it never saw, for at most ``budget`` minutes, into ``measured=results/validation/MODEL.csv``; started
+again it goes on where it was. ``stage=page`` gives the same requests to the simulator with the profile
+``fitted=results/hardware/MODEL.yaml`` and writes MODEL.md, its picture and both worlds' numbers beside the
+measurements. Other arguments are settings of ``experiments.run``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.utils import instantiate
+
+from experiments.arguments import parse_some
+from experiments.build import build_system, read_yaml
+from experiments.calibrate import cores, settings
+from experiments.calibration import replay
+from experiments.calibration.agreement import agreement
+from experiments.calibration.measuring import ClosedLoopSystem, Conditions, measure
+from experiments.calibration.simulator import simulated_testbed
+from experiments.calibration.validation_page import draw, page
+from experiments.calibration.windows import WindowTable, kept
+from experiments.figures import style
+from serving.errors import UsageError
+from sim.system import SimulatedCpu
+
+_STAGES = ("all", "measure", "page")
+_SEED = 1000  # apart from the seeds that windows are fitted with
+_DEFAULTS = {
+    "stage": "all",
+    "budget": 10.0,
+    "window_s": 6.0,
+    "attempts": 2,
+    "fitted": "results/hardware/MODEL.yaml",
+    "measured": "results/validation/MODEL.csv",
+}
+
+
+def measure_all(
+    plain: dict[str, Any],
+    simulated: SimulatedCpu,
+    table: WindowTable,
+    conditions: Conditions,
+    budget_s: float,
+) -> int:
+    """Measure what the table lacks, constant rates first; how many windows are still missing."""
+    system = cast(ClosedLoopSystem, build_system(plain))
+    try:
+        windows = replay.plan(system.space, simulated)
+        missing = measure(system, table, windows, conditions, budget_s, plain["progress"])
+        if not missing:
+            replay.measure_traces(system, table, replay.traced(system.space, simulated), conditions)
+        return missing
+    finally:
+        system.close()
+
+
+def write_page(
+    model: str, simulated: SimulatedCpu, hardware: dict[str, Any], table: WindowTable, conditions: Conditions
+) -> list[Path]:
+    """Simulate what was measured, and write page, picture and numbers beside it; the paths."""
+    rows = table.read()
+    if rows.empty:
+        raise UsageError(f"measured={table.file} is not there, stage=measure measures it")
+    rows = kept(rows, [*table.knobs, "slot"])
+    compared = replay.simulated(rows, table.knobs, simulated, conditions)
+    style.apply()
+    paths = style.save(draw(model, compared, table.knobs), table.file.parent)
+    text = page(model, agreement(compared, table.knobs), compared, table.knobs, hardware)
+    target = table.file.with_suffix(".md")
+    target.write_text(text)
+    return [target, *paths]
+
+
+def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
+    if options["stage"] not in _STAGES:
+        raise UsageError(f"stage={options['stage']}, choose from {list(_STAGES)}")
+    for key in ("budget", "window_s", "attempts"):
+        if not options[key] > 0:
+            raise UsageError(f"{key}={options[key]}, expected a number > 0")
+    plain = settings(overrides)
+    model = plain["model"]["name"]
+    fitted = options["fitted"].replace("MODEL", model)
+    if not Path(fitted).exists():
+        raise UsageError(f"fitted={fitted} is not there, python -m experiments.calibrate writes it")
+    hardware = read_yaml(Path(fitted), "fitted")
+    simulated = simulated_testbed(plain, hardware, ticks=0, keep_latencies=True)
+    table = WindowTable(Path(options["measured"].replace("MODEL", model)), simulated.space.names)
+    sizes = instantiate(plain["workload"].get("sizes"), _convert_="all")
+    seed = plain["seed"] + _SEED
+    conditions = Conditions(options["window_s"], sizes, seed, cores(plain), options["attempts"])
+    if options["stage"] != "page":
+        missing = measure_all(plain, simulated, table, conditions, 60 * options["budget"])
+        print(f"{missing} windows of the plan are left; the same command goes on", file=sys.stderr)
+        print(table.file)
+    if options["stage"] != "measure":
+        there = replace(conditions, cores=hardware["cores"])
+        for path in write_page(model, simulated, hardware, table, there):
+            print(path)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the arguments say; returns the exit code."""
+    options, overrides = parse_some(arguments, _DEFAULTS, __doc__)
+    try:
+        _validate(options, overrides)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

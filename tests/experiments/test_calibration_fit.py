@@ -1,0 +1,118 @@
+"""The whole chain where the truth is known: a simulated machine is profiled, fitted and validated."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from experiments import calibrate, validate
+from experiments.calibration.agreement import agreement, tau
+from experiments.calibration.hardware_file import read_profile
+from experiments.calibration.measuring import Conditions
+from experiments.settings import compose_settings
+from sim.fit import fit, parameters
+from sim.hardware import cpu_profile
+from workloads.sizes import RequestSizes
+
+TRUTH = {
+    "sequential_s": 0.03, "inter_op_fraction": 0.4, "intra_op_fraction": 0.6, "synchronisation": 0.08,
+    "memory_contention": 0.15, "oversubscription": 0.2, "spinning": 0.4, "service_cv": 0.15,
+    "overhead_s": 0.005,
+}  # fmt: skip
+KNOBS = ["request_parallelism", "inter_op_parallelism", "intra_op_parallelism"]
+
+
+def machine(folder, family):
+    """Settings that stand for a machine whose parameters are known."""
+    content = {
+        "name": "truth", "cores": 2, "interference": family, "unbatched_requests": 8,
+        "models": {"inception_v3": TRUTH},
+    }  # fmt: skip
+    (folder / "truth.yaml").write_text(yaml.safe_dump(content))
+    return ["system=sim_testbed", f"hardware.file={folder / 'truth.yaml'}", "progress=false"]
+
+
+@pytest.mark.parametrize("family", ["nested", "shared_pool"])
+def test_known_parameters_are_recovered_within_their_intervals(family, tmp_path):
+    settings = machine(tmp_path, family)
+    file = tmp_path / "profile.csv"
+    assert calibrate.main([*settings, "stage=profile", f"profile={file}", "budget=100"]) == 0
+    plain = calibrate.settings(settings)
+    windows, known = read_profile("inception_v3", file, Conditions(6.0, RequestSizes(), 0, 2))[1:]
+    found = fit(family, known, windows)
+    numbers = parameters(found.profile)
+    for key, (low, high) in found.intervals.items():
+        margin = 0.25 * (high - low)  # fourteen intervals of 95 % in all: one may miss by a little
+        assert low - margin <= TRUTH[key] <= high + margin, (key, low, TRUTH[key], high)
+        assert high - low < 0.5 * max(TRUTH[key], 0.1), (key, low, high)
+        assert low <= numbers[key] <= high
+    assert found.profile.interference.spinning == pytest.approx(TRUTH["spinning"], abs=0.05)
+    assert found.profile.service.cv == pytest.approx(TRUTH["service_cv"], rel=0.1)
+    assert plain["hardware"]["cores"] == known.cores
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory):
+    """A folder with what calibration leaves, and the settings that stand for the machine."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    settings = [*machine(folder, "shared_pool"), "system.grids.request_parallelism=[1,4]"]
+    own = [f"profile={folder / 'profile.csv'}", f"target={folder}", "budget=100"]
+    assert calibrate.main([*settings, *own]) == 0
+    return folder, settings
+
+
+@pytest.mark.slow
+def test_fitting_twice_gives_the_same_bytes_and_what_it_gives_can_be_run(calibrated):
+    folder, settings = calibrated
+    before = (folder / "inception_v3.yaml").read_bytes()
+    own = [f"profile={folder / 'profile.csv'}", f"target={folder}", "stage=fit"]
+    assert calibrate.main([*settings, *own]) == 0
+    assert (folder / "inception_v3.yaml").read_bytes() == before
+    plain = compose_settings(["system=sim_testbed", f"hardware.file={folder / 'inception_v3.yaml'}"])
+    assert plain["hardware"]["interference"] == "shared_pool"
+    assert cpu_profile(plain["hardware"], "inception_v3").interference.cores == 2
+    for suffix in ("png", "csv"):
+        assert (folder / f"inception_v3_residuals.{suffix}").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_the_simulator_foretells_configurations_and_rates_that_the_fit_did_not_see(calibrated, capsys):
+    folder, settings = calibrated
+    own = [f"fitted={folder / 'inception_v3.yaml'}", f"measured={folder / 'inception_v3.csv'}"]
+    assert validate.main([*settings, *own, "budget=100", "window_s=12"]) == 0
+    assert str(folder / "inception_v3.md") in capsys.readouterr().out
+    assert "mean absolute error" in (folder / "inception_v3.md").read_text()
+    assert len(pd.read_csv(folder / "inception_v3.csv")) == 6 * 5 + 2 * 12
+    found = agreement(pd.read_csv(folder / "inception_v3_both.csv"), KNOBS)
+    assert found.windows >= 15
+    assert found.mape.value < 5
+    assert abs(found.bias) < 4
+    assert found.pairs >= 10
+    assert found.tau > 0.9
+    assert max(found.regret.values()) < 5
+    assert found.trace_mape < 6
+
+
+def windows(measured, said, error=0.001):
+    return pd.DataFrame(
+        {
+            "level": 1.0, "mean_latency_s": measured, "simulated_mean_latency_s": said,
+            "mean_error_s": error,
+        }
+    )  # fmt: skip
+
+
+def test_tau_counts_only_pairs_that_differ_for_certain():
+    assert tau(windows([0.1, 0.2, 0.3], [0.1, 0.15, 0.4])) == (3, 1.0)
+    assert tau(windows([0.1, 0.2, 0.3], [0.1, 0.5, 0.4])) == (3, pytest.approx(1 / 3))
+    assert tau(windows([0.1, 0.101, 0.3], [0.2, 0.1, 0.4])) == (2, 1.0)
+    pairs, nothing = tau(windows([0.1, 0.101], [0.2, 0.1]))
+    assert pairs == 0
+    assert np.isnan(nothing)
+
+
+def test_what_is_missing_is_said_in_one_line(tmp_path, capsys):
+    assert calibrate.main(["stage=fit", f"profile={tmp_path / 'no.csv'}"]) == 2
+    assert "stage=profile measures it" in capsys.readouterr().err
+    assert validate.main(["stage=page", f"fitted={tmp_path / 'no.yaml'}"]) == 2
+    assert "python -m experiments.calibrate writes it" in capsys.readouterr().err
