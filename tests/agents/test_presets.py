@@ -20,7 +20,7 @@ OURS = [
     "q_learning", "rrl", "rrl_nn", "rrl_paper", "rrl_paper_nn", "rrl_code", "random", "static", "static_best",
     "sequential", "tf_default", "oracle", "deeprm", "deeprm_joint", "deeprm_increment",
     "capes", "capes_published",
-    "rrl_plus", "rrl_plus_paper",
+    "rrl_plus", "rrl_plus_paper", "gp", "gp_lcb",
     "q_learning_tuned", "rrl_tuned", "rrl_plus_tuned", "deeprm_tuned", "capes_tuned",
 ]  # fmt: skip
 
@@ -85,7 +85,14 @@ def test_learns_to_within_a_fifth_of_the_best_where_neighbours_cost_about_the_sa
 @pytest.mark.parametrize("steepness", [0.5, 1.5])
 @pytest.mark.parametrize(
     ("preset", "overrides"),
-    [("q_learning", {"gamma": 0.0}), ("rrl_tuned", {}), ("rrl_plus_tuned", {}), ("deeprm_tuned", {})],
+    [
+        ("q_learning", {"gamma": 0.0}),
+        ("rrl_tuned", {}),
+        ("rrl_plus_tuned", {}),
+        ("deeprm_tuned", {}),
+        ("gp", {}),
+        ("gp_lcb", {}),
+    ],
 )
 def test_solves_the_identity_environment_however_steep(preset, overrides, steepness):
     # Not so as shipped: q_learning (see above) and deeprm, which at its published learning rate of 0.001 is
