@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.acquisition import make_acquisition
 from agents.gp_cells import Cells
 from agents.gp_kernel import ConfigurationLoadKernel, Scales
 from agents.gp_posterior import Belief, posterior
+from agents.gp_safety import Safety
 from agents.gp_slot import SlotEvidence, log_load
-from agents.log_knobs import log_coordinates, middle
+from agents.log_knobs import leaves_to_system, log_coordinates, middle
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
 from serving.observation import Observation
@@ -30,6 +33,9 @@ class GPAgent:
         load_step: loads that differ by less than this share are one.
         most_cells: means kept; their number bounds what a decision costs.
         scales: of the prior, by name (``agents.gp_kernel.Scales``).
+        slo_s: objective of the 95th percentile of the latency, for ``safety``.
+        safety: what may be played, by name (``agents.gp_safety.Safety``); everything where None.
+        defaults: whether to play settings that leave a knob to the system.
         start: configuration of the first slot; the middle of the grid where None.
 
     Raises:
@@ -47,6 +53,9 @@ class GPAgent:
         load_step: float = 0.15,
         most_cells: int = 150,
         scales: Mapping[str, float] | None = None,
+        slo_s: float = 1.0,
+        safety: Mapping[str, Any] | None = None,
+        defaults: bool = False,
         start: Sequence[int] | None = None,
     ) -> None:
         if not 0 < forget <= 1:
@@ -58,18 +67,34 @@ class GPAgent:
         self.forget = forget
         self.kernel = ConfigurationLoadKernel(log_coordinates(space), Scales(**(scales or {})))
         self.cells = Cells(outputs=2, load_step=load_step, most=most_cells)
+        self.barred = np.zeros(space.size, dtype=bool) if defaults else leaves_to_system(space)
         self.start = middle(space) if start is None else space.index(start)
+        self.slo_s = slo_s
+        self.safety = None if safety is None else Safety(**safety)
+        compared = None if self.safety is None else self.safety.reference
+        self.reference = None if compared is None else space.index(compared)
+        self._slots = 0
         self._belief: Belief | None = None
 
     def act(self, observation: Observation) -> Configuration:
         """The configuration with the least score at the observed load."""
         if not len(self.cells):
             return self.space.configurations[self.start]
-        self._belief = posterior(self.cells, self.kernel, log_load(observation.load_rps))
-        return self.space.configurations[self._choose(self._belief)]
+        if self._slots == 1 and self.reference is not None:
+            return self.space.configurations[self.reference]
+        load = log_load(observation.load_rps)
+        self._belief = posterior(self.cells, self.kernel, load)
+        score = np.where(self.barred, np.inf, self.score(self._belief.mean[:, 0], self._belief.deviation))
+        if self.safety is not None and self._slots >= self.safety.free_slots:
+            score = self._only_safe(score, load, self.safety)
+        return self.space.configurations[int(score.argmin())]
 
-    def _choose(self, belief: Belief) -> int:
-        return int(self.score(belief.mean[:, 0], belief.deviation).argmin())
+    def _only_safe(self, score: NDArray[np.float64], load: float, safety: Safety) -> NDArray[np.float64]:
+        """The score where it is safe; where nothing is, what is nearest to it."""
+        busier = posterior(self.cells, self.kernel, load + math.log(safety.load_margin))
+        excess = safety.excess(busier, self.kernel.scales.noise, self.slo_s, self.reference)
+        excess[self.barred] = np.inf
+        return np.where(excess <= 0, score, np.inf) if (excess <= 0).any() else excess
 
     def learn(
         self,
@@ -79,6 +104,7 @@ class GPAgent:
         next_observation: Observation,
     ) -> None:
         """Take the slot in as evidence, at the load that it really had."""
+        self._slots += 1
         self.cells.fade(self.forget)
         slot = SlotEvidence.of(observation, cost, next_observation)
         if slot is not None:
@@ -97,9 +123,10 @@ class GPAgent:
         return said
 
     def state_dict(self) -> dict[str, Any]:
-        """The cells: everything else follows from them."""
-        return {"cells": self.cells.state_dict()}
+        """The cells and the number of slots: everything else follows from them."""
+        return {"cells": self.cells.state_dict(), "slots": self._slots}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from saved cells."""
+        """Go on from a saved state."""
         self.cells.load_state_dict(state["cells"])
+        self._slots = int(state["slots"])

@@ -22,6 +22,8 @@ class Scales:
         offset: standard deviation of the level common to everything.
         trend: of what varies over the whole grid, the same way at every load.
         trend_length: how far that reaches.
+        total: of what depends on all knobs together, on their product: how much runs side by side.
+        total_length: how far that reaches; 1 is from all least to all largest.
         detail: of what is special to a neighbourhood of configurations and loads.
         detail_length: how far that reaches; the radius of the learned region.
         load_length: how far in load it reaches, as a logarithm: 0.7 is a factor of 2.
@@ -32,6 +34,8 @@ class Scales:
     offset: float = 3.0
     trend: float = 1.5
     trend_length: float = 1.0
+    total: float = 1.0
+    total_length: float = 0.3
     detail: float = 0.7
     detail_length: float = 0.4
     load_length: float = 1.0
@@ -47,7 +51,7 @@ class Scales:
     @property
     def prior_variance(self) -> float:
         """Of one configuration at one load."""
-        return self.offset**2 + self.trend**2 + self.detail**2 + self.own**2
+        return self.offset**2 + self.trend**2 + self.total**2 + self.detail**2 + self.own**2
 
 
 def matern(distance: Array, length: float) -> Array:
@@ -60,12 +64,12 @@ def matern(distance: Array, length: float) -> Array:
 class ConfigurationLoadKernel:
     """Covariance of log costs of (configuration, load) pairs.
 
-    (offset^2 + trend^2 M(c, c')) L(l, l') + (detail^2 M(c, c') + own^2 [c = c']) L(l, l'): M over the knobs,
-    L over the logarithm of the load, the first of longer, the second of shorter reach. Correlations between
-    configurations are computed once.
+    (offset^2 + trend^2 M(c, c') + total^2 M(p, p')) L(l, l') + (detail^2 M(c, c') + own^2 [c = c']) L(l, l'):
+    M over the knobs and over their product p, L over the logarithm of the load, the first of longer, the
+    second of shorter reach. Correlations between configurations are computed once.
 
     Args:
-        coordinates: of all configurations, shape (size, dimensions).
+        coordinates: of all configurations, from ``agents.log_knobs.log_coordinates``.
         scales: of the prior.
 
     Attributes:
@@ -78,7 +82,9 @@ class ConfigurationLoadKernel:
         np.fill_diagonal(distance, 0.0)
         self.scales = scales
         self.size = len(coordinates)
+        total = coordinates[:, 0::2].mean(axis=1)
         self._trend = scales.trend**2 * matern(distance, scales.trend_length)
+        self._trend += scales.total**2 * matern(np.abs(total[:, None] - total), scales.total_length)
         self._detail = scales.detail**2 * matern(distance, scales.detail_length)
         self._detail += scales.own**2 * np.eye(len(coordinates))
 

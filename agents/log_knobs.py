@@ -29,6 +29,15 @@ def log_coordinates(space: ConfigurationSpace, default_distance: float = 0.5) ->
     return np.array([np.concatenate(rows) for rows in product(*columns)])
 
 
+def leaves_to_system(space: ConfigurationSpace) -> NDArray[np.bool_]:
+    """Which configurations hold a default whose meaning another value can have, shape (size,)."""
+    barred = np.zeros(space.size, dtype=bool)
+    for column, knob in enumerate(space.knobs):
+        if knob.zero_means is not None and knob.values[-1] > 0:
+            barred |= space.values[:, column] == 0
+    return barred
+
+
 def middle(space: ConfigurationSpace) -> int:
     """Flat index of the configuration nearest to the middle of every knob's scale, no defaults."""
     coordinates = log_coordinates(space, default_distance=10.0)

@@ -210,3 +210,34 @@ def test_decides_within_5_ms_of_cpu_when_all_cells_are_in_use():
     for slot in range(50):
         agent.act(observation(slot, load_rps=10.0 + slot / 10))
     assert (time.thread_time() - begin_s) / 50 < 0.005
+
+
+def test_safe_play_keeps_to_what_surely_holds_the_objective():
+    space = cpu_space(maximum=4, minimum=1)
+    agent = GPAgent(space=space, slo_s=0.4, safety={"free_slots": 0})
+    for slot in range(20):  # one that is known to hold it, one that is cheaper and does not
+        for configuration, cost, p95_s in [((2, 2, 2), 0.2, 0.2), ((4, 4, 4), 0.1, 1.0)]:
+            after = observation(slot + 1, load_rps=5.0, p95_latency_s=p95_s)
+            agent.learn(observation(slot, load_rps=5.0), configuration, cost, after)
+    assert agent.act(observation(99, load_rps=5.0)) == (2, 2, 2)
+
+
+def test_safe_play_may_go_where_the_reference_is_no_better():
+    space = cpu_space(maximum=4, minimum=1)
+    agent = GPAgent(
+        space=space, slo_s=1e-3, start=[4, 4, 4], safety={"free_slots": 0, "reference": [1, 1, 1]}
+    )
+    assert agent.act(observation()) == (4, 4, 4)
+    for slot in range(20):
+        for configuration, cost in [((4, 4, 4), 0.2), ((1, 1, 1), 0.3)]:
+            if slot == 0 and configuration == (1, 1, 1):
+                assert agent.act(observation(1, load_rps=5.0)) == (1, 1, 1)
+            after = observation(slot + 1, load_rps=5.0, p95_latency_s=cost)
+            agent.learn(observation(slot, load_rps=5.0), configuration, cost, after)
+    assert agent.act(observation(99, load_rps=5.0)) == (4, 4, 4)  # no objective holds, but so much is allowed
+
+
+def test_plays_no_default_unless_told():
+    surface = Surface.smooth(size=3, loads=1, minimum=0)
+    played = {index for _, index, _ in surface.run(GPAgent(space=surface.space), 40)}
+    assert not any(0 in surface.space.configurations[index] for index in played)
