@@ -32,10 +32,11 @@ class GPAgent:
         forget: what a slot counts after one more slot, in (0, 1].
         load_step: loads that differ by less than this share are one.
         most_cells: means kept; their number bounds what a decision costs.
+        most_weight: slots that a mean counts for at most: it follows a change within about as many.
         scales: of the prior, by name (``agents.gp_kernel.Scales``).
         slo_s: objective of the 95th percentile of the latency, for ``safety``.
         safety: what may be played, by name (``agents.gp_safety.Safety``); everything where None.
-        defaults: whether to play settings that leave a knob to the system.
+        play_defaults: whether to play settings that leave a knob to the system.
         start: configuration of the first slot; the middle of the grid where None.
 
     Raises:
@@ -52,22 +53,25 @@ class GPAgent:
         forget: float = 0.998,
         load_step: float = 0.15,
         most_cells: int = 150,
+        most_weight: float = 20.0,
         scales: Mapping[str, float] | None = None,
         slo_s: float = 1.0,
         safety: Mapping[str, Any] | None = None,
-        defaults: bool = False,
+        play_defaults: bool = False,
         start: Sequence[int] | None = None,
     ) -> None:
         if not 0 < forget <= 1:
             raise UsageError(f"forget={forget}, expected a number in (0, 1]")
+        if not most_weight > 0:
+            raise UsageError(f"most_weight={most_weight}, expected a number > 0")
         if most_cells < 1:
             raise UsageError(f"most_cells={most_cells}, expected an integer >= 1")
         self.space = space
         self.score = make_acquisition(acquisition, horizon, kappa)
         self.forget = forget
         self.kernel = ConfigurationLoadKernel(log_coordinates(space), Scales(**(scales or {})))
-        self.cells = Cells(outputs=2, load_step=load_step, most=most_cells)
-        self.barred = np.zeros(space.size, dtype=bool) if defaults else leaves_to_system(space)
+        self.cells = Cells(outputs=2, load_step=load_step, most=most_cells, most_weight=most_weight)
+        self.barred = np.zeros(space.size, dtype=bool) if play_defaults else leaves_to_system(space)
         self.start = middle(space) if start is None else space.index(start)
         self.slo_s = slo_s
         self.safety = None if safety is None else Safety(**safety)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ class Cells:
         outputs: numbers per slot.
         load_step: width of a level of load, as a logarithm.
         most: cells kept; beyond, the two cells of one configuration nearest in load become one.
+        most_weight: of a cell; a cell that full is a moving average, which follows a change at once.
 
     Attributes:
         configuration: flat index of each cell, shape (n,).
@@ -28,7 +30,8 @@ class Cells:
         value: their mean outputs, shape (n, outputs).
     """
 
-    def __init__(self, outputs: int, load_step: float, most: int) -> None:
+    def __init__(self, outputs: int, load_step: float, most: int, most_weight: float = math.inf) -> None:
+        self.most_weight = most_weight
         self.load_step = load_step
         self.most = most
         self.configuration: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -64,7 +67,7 @@ class Cells:
         weights = self.weight[both]
         self.log_load[kept] = np.average(self.log_load[both], weights=weights)
         self.value[kept] = np.average(self.value[both], weights=weights, axis=0)
-        self.weight[kept] = weights.sum()
+        self.weight[kept] = min(weights.sum(), self.most_weight)
         self._keep(np.arange(len(self)) != gone)
 
     def _shrink(self) -> None:

@@ -57,4 +57,5 @@ class Safety:
         if reference is None:
             return excess
         allowed = belief.mean[reference, 0] + math.log(self.tolerance)
-        return np.minimum(excess, belief.mean[:, 0] + doubt - allowed)
+        dearer: NDArray[np.float64] = np.minimum(excess, belief.mean[:, 0] + doubt - allowed)
+        return dearer

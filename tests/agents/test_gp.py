@@ -127,10 +127,10 @@ def test_a_slot_is_read_at_the_load_that_it_had_and_graded_by_what_it_could_not_
 
 
 @pytest.mark.parametrize(("acquisition", "most"), [("price", 1.1), ("lower_bound", 1.25)])
-def test_gets_near_the_best_of_1331_configurations_at_several_loads(acquisition, most):
+def test_gets_near_the_best_of_1000_configurations_at_several_loads(acquisition, most):
     ratios = []
     for seed in range(3):
-        surface = Surface.smooth(size=11, loads=3, minimum=0, seed=seed, steepness=3.0)
+        surface = Surface.smooth(size=10, loads=3, minimum=1, seed=seed, steepness=3.0)
         agent = GPAgent(space=surface.space, acquisition=acquisition)
         last = surface.run(agent, 150)[-50:]
         ratios.append(np.mean([cost / surface.cost[load].min() for load, _, cost in last]))
@@ -241,3 +241,27 @@ def test_plays_no_default_unless_told():
     surface = Surface.smooth(size=3, loads=1, minimum=0)
     played = {index for _, index, _ in surface.run(GPAgent(space=surface.space), 40)}
     assert not any(0 in surface.space.configurations[index] for index in played)
+
+
+def test_a_configurations_own_slots_bound_its_error_whatever_the_neighbours_say():
+    # What Theorem 1's gap becomes (docs/beyond.md); an average over the region would stay near log 5.
+    scales = Scales()
+    kernel = ConfigurationLoadKernel(log_coordinates(SPACE), scales)
+    deviations, errors = [], []
+    for slots in (1, 10, 100):
+        cells = Cells(outputs=1, load_step=0.1, most=100)
+        for configuration in range(SPACE.size):
+            cells.add(configuration, 2.0, np.array([0.5 if configuration == 7 else 5.0]))
+        for _ in range(slots - 1):
+            cells.add(7, 2.0, np.array([0.5]))
+        belief = posterior(cells, kernel, 2.0)
+        residual = belief.deviation[7] / belief.deviation.max()  # free of the amplitude, common to all
+        deviations.append(residual)
+        errors.append(abs(belief.mean[7, 0] - np.log(0.5)))
+        covariance = kernel(cells.configuration, cells.log_load, cells.configuration, cells.log_load)
+        covariance[np.diag_indices(len(cells))] += scales.noise**2 / cells.weight
+        own = kernel(np.array([7]), np.array([2.0]), cells.configuration, cells.log_load)[0]
+        assert scales.prior_variance - own @ np.linalg.solve(covariance, own) <= scales.noise**2 / slots
+    assert deviations == sorted(deviations, reverse=True)
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.05

@@ -75,9 +75,9 @@ def test_aimd_adds_one_while_the_tail_is_short_and_takes_a_tenth_when_not():
 
 
 def mm_c(configuration: Configuration, load_rps: float) -> tuple[float, float, float]:
-    """Latency, throughput and losses where a service time is 0.4 s over its threads' square root."""
+    """Latency, throughput and losses of a queue whose servers share ten cores, threads helping a little."""
     request, _, intra = (value or 10 for value in configuration)
-    service_s = 0.4 / intra**0.5 * (1 + 0.02 * request * intra)
+    service_s = 0.4 / intra**0.5 * max(1.0, request * intra / 10)
     if load_rps * service_s >= request:
         return 50 / load_rps, request / service_s, load_rps - request / service_s
     return latency_s(load_rps, service_s, request), load_rps, 0.0
