@@ -16,6 +16,7 @@ from agents.gp_posterior import Belief, posterior
 from agents.gp_safety import Safety
 from agents.gp_slot import SlotEvidence, log_load
 from agents.log_knobs import leaves_to_system, log_coordinates, middle
+from agents.one_blas_thread import one_blas_thread
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
 from serving.observation import Observation
@@ -82,6 +83,10 @@ class GPAgent:
 
     def act(self, observation: Observation) -> Configuration:
         """The configuration with the least score at the observed load."""
+        with one_blas_thread():
+            return self._act(observation)
+
+    def _act(self, observation: Observation) -> Configuration:
         if not len(self.cells):
             return self.space.configurations[self.start]
         if self._slots == 1 and self.reference is not None:
