@@ -36,7 +36,13 @@ def test_it_builds_with_the_defaults_of_the_class(name):
 
 
 def test_every_workload_has_a_file():
-    assert {path.stem for path in CONF.glob("*.yaml")} == {"wiki", "dynamic", "constant", "rrl_code_schedule"}
+    assert {path.stem for path in CONF.glob("*.yaml")} == {
+        "wiki",
+        "dynamic",
+        "constant",
+        "flash_crowd",
+        "rrl_code_schedule",
+    }
 
 
 def test_overrides_reach_the_workload():

@@ -1,0 +1,141 @@
+"""A contextual Gaussian-process scheduler: what a slot costs, as a function of load and configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.acquisition import make_acquisition
+from agents.gp_cells import Cells
+from agents.gp_kernel import ConfigurationLoadKernel, Scales
+from agents.gp_posterior import Belief, posterior
+from agents.gp_safety import Safety
+from agents.gp_slot import SlotEvidence, log_load
+from agents.log_knobs import leaves_to_system, log_coordinates, middle
+from agents.one_blas_thread import one_blas_thread
+from serving.configuration import Configuration, ConfigurationSpace
+from serving.errors import UsageError
+from serving.observation import Observation
+
+
+class GPAgent:
+    """Plays what is worth most by a Gaussian process over the logarithm of the cost (docs/beyond.md).
+
+    Args:
+        space: configurations to choose from.
+        acquisition: ``price`` or ``lower_bound`` (``agents.acquisition``).
+        horizon: of ``price``, in slots.
+        kappa: of ``lower_bound``, in standard deviations.
+        forget: what a slot counts after one more slot, in (0, 1].
+        load_step: loads that differ by less than this share are one.
+        most_cells: means kept; their number bounds what a decision costs.
+        most_weight: slots that a mean counts for at most: it follows a change within about as many.
+        scales: of the prior, by name (``agents.gp_kernel.Scales``).
+        slo_s: objective of the 95th percentile of the latency, for ``safety``.
+        safety: what may be played, by name (``agents.gp_safety.Safety``); everything where None.
+        play_defaults: whether to play settings that leave a knob to the system.
+        start: configuration of the first slot; the middle of the grid where None.
+
+    Raises:
+        UsageError: on values outside their range and names that do not exist.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: ConfigurationSpace,
+        acquisition: str = "price",
+        horizon: float = 100.0,
+        kappa: float = 2.0,
+        forget: float = 0.998,
+        load_step: float = 0.15,
+        most_cells: int = 150,
+        most_weight: float = 20.0,
+        scales: Mapping[str, float] | None = None,
+        slo_s: float = 1.0,
+        safety: Mapping[str, Any] | None = None,
+        play_defaults: bool = False,
+        start: Sequence[int] | None = None,
+    ) -> None:
+        if not 0 < forget <= 1:
+            raise UsageError(f"forget={forget}, expected a number in (0, 1]")
+        if not most_weight > 0:
+            raise UsageError(f"most_weight={most_weight}, expected a number > 0")
+        if most_cells < 1:
+            raise UsageError(f"most_cells={most_cells}, expected an integer >= 1")
+        self.space = space
+        self.score = make_acquisition(acquisition, horizon, kappa)
+        self.forget = forget
+        self.kernel = ConfigurationLoadKernel(log_coordinates(space), Scales(**(scales or {})))
+        self.cells = Cells(outputs=2, load_step=load_step, most=most_cells, most_weight=most_weight)
+        self.barred = np.zeros(space.size, dtype=bool) if play_defaults else leaves_to_system(space)
+        self.start = middle(space) if start is None else space.index(start)
+        self.slo_s = slo_s
+        self.safety = None if safety is None else Safety(**safety)
+        compared = None if self.safety is None else self.safety.reference
+        self.reference = None if compared is None else space.index(compared)
+        self._slots = 0
+        self._belief: Belief | None = None
+
+    def act(self, observation: Observation) -> Configuration:
+        """The configuration with the least score at the observed load."""
+        with one_blas_thread():
+            return self._act(observation)
+
+    def _act(self, observation: Observation) -> Configuration:
+        if not len(self.cells):
+            return self.space.configurations[self.start]
+        if self._slots == 1 and self.reference is not None:
+            return self.space.configurations[self.reference]
+        load = log_load(observation.load_rps)
+        self._belief = posterior(self.cells, self.kernel, load)
+        score = np.where(self.barred, np.inf, self.score(self._belief.mean[:, 0], self._belief.deviation))
+        if self.safety is not None and self._slots >= self.safety.free_slots:
+            score = self._only_safe(score, load, self.safety)
+        return self.space.configurations[int(score.argmin())]
+
+    def _only_safe(self, score: NDArray[np.float64], load: float, safety: Safety) -> NDArray[np.float64]:
+        """The score where it is safe; where nothing is, what is nearest to it."""
+        busier = posterior(self.cells, self.kernel, load + math.log(safety.load_margin))
+        excess = safety.excess(busier, self.kernel.scales.noise, self.slo_s, self.reference)
+        excess[self.barred] = np.inf
+        return np.where(excess <= 0, score, np.inf) if (excess <= 0).any() else excess
+
+    def learn(
+        self,
+        observation: Observation,
+        configuration: Configuration,
+        cost: float,
+        next_observation: Observation,
+    ) -> None:
+        """Take the slot in as evidence, at the load that it really had."""
+        self._slots += 1
+        self.cells.fade(self.forget)
+        slot = SlotEvidence.of(observation, cost, next_observation)
+        if slot is not None:
+            self.cells.add(self.space.index(configuration), slot.log_load, slot.outputs)
+
+    def diagnostics(self) -> dict[str, Any]:
+        """What the agent believed when it last acted.
+
+        Keys: ``cells`` (means kept), and after the first decision ``implied_latency`` (median of each cost,
+        shape (size,)) and ``deviation`` (of its logarithm, mean over configurations).
+        """
+        said: dict[str, Any] = {"cells": len(self.cells)}
+        if self._belief is not None:
+            said["implied_latency"] = np.exp(self._belief.mean[:, 0])
+            said["deviation"] = float(self._belief.deviation.mean())
+        return said
+
+    def state_dict(self) -> dict[str, Any]:
+        """The cells and the number of slots: everything else follows from them."""
+        return {"cells": self.cells.state_dict(), "slots": self._slots}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.cells.load_state_dict(state["cells"])
+        self._slots = int(state["slots"])

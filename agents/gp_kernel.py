@@ -1,0 +1,100 @@
+"""How alike the costs of two configurations at two loads are: the region, as a covariance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.errors import UsageError
+
+Array = NDArray[np.float64]
+
+_TREND_REACH = 3.0  # in load, of offset and trend, in load_lengths
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Prior of the logarithm of a cost; lengths in units of a knob's whole range.
+
+    Attributes:
+        offset: standard deviation of the level common to everything.
+        trend: of what varies over the whole grid, the same way at every load.
+        trend_length: how far that reaches.
+        total: of what depends on all knobs together, on their product: how much runs side by side.
+        total_length: how far that reaches; 1 is from all least to all largest.
+        detail: of what is special to a neighbourhood of configurations and loads.
+        detail_length: how far that reaches; the radius of the learned region.
+        load_length: how far in load it reaches, as a logarithm: 0.7 is a factor of 2.
+        own: of what a configuration shares with no other.
+        noise: of one slot.
+    """
+
+    offset: float = 3.0
+    trend: float = 1.5
+    trend_length: float = 1.0
+    total: float = 1.0
+    total_length: float = 0.3
+    detail: float = 0.7
+    detail_length: float = 0.4
+    load_length: float = 1.0
+    own: float = 0.03
+    noise: float = 0.1
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value > 0:
+                raise UsageError(f"scales.{field.name}={value}, expected a number > 0")
+
+    @property
+    def prior_variance(self) -> float:
+        """Of one configuration at one load."""
+        return self.offset**2 + self.trend**2 + self.total**2 + self.detail**2 + self.own**2
+
+
+def matern(distance: Array, length: float) -> Array:
+    """Matern 5/2 correlation."""
+    scaled = np.sqrt(5.0) * distance / length
+    correlation: Array = (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
+    return correlation
+
+
+class ConfigurationLoadKernel:
+    """Covariance of log costs of (configuration, load) pairs.
+
+    (offset^2 + trend^2 M(c, c') + total^2 M(p, p')) L(l, l') + (detail^2 M(c, c') + own^2 [c = c']) L(l, l'):
+    M over the knobs and over their product p, L over the logarithm of the load, the first of longer, the
+    second of shorter reach. Correlations between configurations are computed once.
+
+    Args:
+        coordinates: of all configurations, from ``agents.log_knobs.log_coordinates``.
+        scales: of the prior.
+
+    Attributes:
+        size: number of configurations.
+    """
+
+    def __init__(self, coordinates: Array, scales: Scales) -> None:
+        squares = (coordinates**2).sum(axis=1)
+        distance = np.sqrt(np.maximum(squares[:, None] + squares - 2 * coordinates @ coordinates.T, 0.0))
+        np.fill_diagonal(distance, 0.0)
+        self.scales = scales
+        self.size = len(coordinates)
+        total = coordinates[:, 0::2].mean(axis=1)
+        self._trend = scales.trend**2 * matern(distance, scales.trend_length)
+        self._trend += scales.total**2 * matern(np.abs(total[:, None] - total), scales.total_length)
+        self._detail = scales.detail**2 * matern(distance, scales.detail_length)
+        self._detail += scales.own**2 * np.eye(len(coordinates))
+
+    def __call__(
+        self, index: NDArray[np.int64], log_load: Array, other: NDArray[np.int64], other_load: Array
+    ) -> Array:
+        """Covariance of pairs, shape (len(index), len(other))."""
+        gap = np.abs(log_load[:, None] - other_load[None, :])
+        pairs = np.ix_(index, other)
+        slow = matern(gap, _TREND_REACH * self.scales.load_length)
+        fast = matern(gap, self.scales.load_length)
+        covariance: Array = (self.scales.offset**2 + self._trend[pairs]) * slow + self._detail[pairs] * fast
+        return covariance
