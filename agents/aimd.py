@@ -80,9 +80,10 @@ class AIMDAgent:
         return {"level": self.level}
 
     def state_dict(self) -> dict[str, Any]:
-        """The level."""
-        return {"level": self.level, "begun": self._begun}
+        """The level, and what the other knobs are held at."""
+        return {"level": self.level, "begun": self._begun, "others": self.others}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved level."""
+        """Go on from a saved state."""
         self.level, self._begun = float(state["level"]), bool(state["begun"])
+        self.others = self.space.configurations[self.space.index(state["others"])]
