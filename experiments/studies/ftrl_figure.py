@@ -64,7 +64,7 @@ def adam_and_ftrl(data: pd.DataFrame) -> NDArray[np.float64]:
 
 def draw(data: pd.DataFrame, steps: int) -> Drawing:
     """Error against samples, and against the learning rate with few samples; a row per set-up."""
-    figure, axes = plt.subplots(2, 2, figsize=(WIDE_INCHES, 4.6), sharey="row", squeeze=False)
+    figure, axes = plt.subplots(2, 2, figsize=(WIDE_INCHES, 4.6), squeeze=False)
     for (setup, title), (left, right) in zip(_SETUPS.items(), axes, strict=True):
         for name in data[data["setup"] == setup]["optimizer"].unique():
             _over_samples(left, data, setup, name)
@@ -72,8 +72,9 @@ def draw(data: pd.DataFrame, steps: int) -> Drawing:
         left.set_title(f"{title}, best learning rate", loc="left")
         right.set_title(f"{title}, {FEW} samples", loc="left")
         left.set_ylabel("held-out error (%)")
-        left.set_ylim(bottom=0)
         left.legend()
+        for one in (left, right):
+            _scale(one)
     axes[0, 1].plot([], [], ":", color="#666666", label="accumulator 0.01")
     axes[0, 1].plot([], [], "--", color="#666666", label="accumulator 1")
     axes[0, 1].legend()
@@ -126,6 +127,15 @@ def _over_rates(axes: Axes, data: pd.DataFrame, setup: str, name: str) -> None:
             means = 100 * mean_by_rate(rows)
             axes.plot(means.index, means, style, color=_LOOK[name][1])
     axes.set_xscale("log")
+
+
+def _scale(axes: Axes) -> None:
+    """Linear from 0, or logarithmic where a rate that fails would press all others flat."""
+    drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.lines])
+    if drawn.max() > 10 * drawn.min():
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
 
 
 def _spread(data: pd.DataFrame, setup: str, name: str) -> float:
