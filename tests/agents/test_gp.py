@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 
 import numpy as np
 import pytest
@@ -194,22 +193,6 @@ def test_refuses_in_one_line(settings, named):
 def test_an_unknown_acquisition_is_named():
     with pytest.raises(UsageError, match="choose from"):
         make_acquisition("luck", 1.0, 1.0)
-
-
-@pytest.mark.slow
-def test_decides_within_5_ms_of_cpu_when_all_cells_are_in_use():
-    space = cpu_space()
-    agent = GPAgent(space=space)
-    rng = np.random.default_rng(0)
-    for slot in range(400):
-        load = float(rng.uniform(5, 20))
-        configuration = space.configurations[rng.integers(space.size)]
-        agent.learn(observation(slot, load_rps=load), configuration, 1.0 + slot % 7, observation(slot + 1))
-    assert len(agent.cells) == 150
-    begin_s = time.thread_time()
-    for slot in range(50):
-        agent.act(observation(slot, load_rps=10.0 + slot / 10))
-    assert (time.thread_time() - begin_s) / 50 < 0.005
 
 
 def test_safe_play_keeps_to_what_surely_holds_the_objective():
