@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Thread
+from time import perf_counter
 from typing import Any
 
 from serving.agent import Agent
@@ -30,6 +31,7 @@ class BackgroundAgent:
         self._stored: list[_Slot] = []
         self._thread: Thread | None = None
         self._failure: BaseException | None = None
+        self._learn_s = float("nan")
 
     def act(self, observation: Observation) -> Configuration:
         """The agent's choice, one slot behind; then start learning what is stored."""
@@ -53,9 +55,11 @@ class BackgroundAgent:
         self._stored.append((observation, configuration, cost, next_observation))
 
     def _learn(self, slots: list[_Slot]) -> None:
+        began_s = perf_counter()
         try:
             for slot in slots:
                 self._agent.learn(*slot)
+            self._learn_s = (perf_counter() - began_s) / len(slots)
         except BaseException as failure:  # handed to the caller's thread
             self._failure = failure
 
@@ -68,9 +72,10 @@ class BackgroundAgent:
             raise failure
 
     def diagnostics(self) -> dict[str, Any]:
-        """The agent's; empty if it has none."""
+        """The agent's, and ``background_learn_s``: wall-clock of its last learning, beside serving."""
         self._join()
-        return getattr(self._agent, "diagnostics", dict[str, Any])()
+        own: dict[str, Any] = getattr(self._agent, "diagnostics", dict[str, Any])()
+        return own | {"background_learn_s": self._learn_s}
 
     def state_dict(self) -> dict[str, Any]:
         """The agent's state, and the slot it has not learned from yet."""

@@ -88,6 +88,11 @@ class CapesAgent:
     ) -> None:
         if reward not in ("level", "difference"):
             raise UsageError(f"reward={reward!r}, choose from ['difference', 'level']")
+        if replay_capacity < minibatch:
+            raise UsageError(
+                f"replay_capacity={replay_capacity}, expected at least minibatch={minibatch}: "
+                "nothing would ever be learned"
+            )
         self.space = space
         self.rng = rng
         self.moves = Moves(space)

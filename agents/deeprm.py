@@ -102,6 +102,7 @@ class DeepRMAgent:
         self._decided: dict[int, Step] = {}
         self._batch: list[Step] = []
         self._updates = 0
+        self._loss = float("nan")
         self._frozen = frozen
         self._pretrain = (pretrain_iterations, pretrain_episode_slots)
         self._pretraining: Pretraining | None = None
@@ -143,13 +144,19 @@ class DeepRMAgent:
         if len(self._batch) == self._episodes * self._episode_slots:
             length = self._episode_slots
             starts = range(0, len(self._batch), length)
-            reinforce(self._network, self._scale, [self._batch[at : at + length] for at in starts])
+            self._loss = reinforce(
+                self._network, self._scale, [self._batch[at : at + length] for at in starts]
+            )
             self._batch = []
             self._updates += 1
 
     def diagnostics(self) -> dict[str, Any]:
-        """Keys: ``entropy`` of the last policy in nats, ``updates`` online, ``cost_reference``."""
+        """Keys: ``entropy`` of the last policy in nats, ``updates`` online, ``loss`` of the last update.
+
+        And ``cost_reference``, the cost that earns a reward of -1.
+        """
         return {
+            "loss": self._loss,
             "entropy": self._player.entropy,
             "updates": self._updates,
             "cost_reference": self._scale.reference,
@@ -164,12 +171,14 @@ class DeepRMAgent:
             "decided": dict(self._decided),
             "batch": list(self._batch),
             "updates": self._updates,
+            "loss": self._loss,
             "pretrained": self._pretraining is None,
             "rng": self._rng.bit_generator.state,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state: the next actions are those the saved agent would have taken."""
+        self._loss = float(state["loss"])
         self._network.load_state_dict(state["network"])
         self._player.load_state_dict(state["player"])
         self._scale.load_state_dict(state["scale"])

@@ -68,19 +68,22 @@ class PolicyNetwork:
 
     def ascend(
         self, images: NDArray[np.float64], choices: NDArray[np.int64], advantages: NDArray[np.float64]
-    ) -> None:
+    ) -> float:
         """One RMSProp step up the gradient of the mean of log pi(choices | image) x advantage.
+
+        Returns the mean before the step.
 
         Args:
             images: shape (N, inputs).
             choices: what was chosen in each softmax, shape (N, number of softmaxes).
             advantages: how much better than expected it turned out, shape (N,).
         """
-        gradients = policy_gradient(self._sizes, self.weights, images, choices, advantages)
+        mean, gradients = policy_gradient(self._sizes, self.weights, images, choices, advantages)
         for index, gradient in enumerate(gradients):
             self.squares[index] = self._decay * self.squares[index] + (1 - self._decay) * gradient**2
             step = gradient / np.sqrt(self.squares[index] + self._epsilon)
             self.weights[index] = self.weights[index] + self._learning_rate * step
+        return mean
 
     def state_dict(self) -> dict[str, Any]:
         """Weights and RMSProp's squares."""
@@ -98,13 +101,14 @@ def policy_gradient(
     images: NDArray[np.float64],
     choices: NDArray[np.int64],
     advantages: NDArray[np.float64],
-) -> Arrays:
-    """Gradient of the mean of log pi(choices | image) x advantage, with respect to each of the weights."""
-    return [one.numpy() for one in _traced_gradient(sizes)(list(weights), images, choices, advantages)]
+) -> tuple[float, Arrays]:
+    """The mean of log pi(choices | image) x advantage, and its gradient with respect to the weights."""
+    mean, gradients = _traced_gradient(sizes)(list(weights), images, choices, advantages)
+    return float(mean), [one.numpy() for one in gradients]
 
 
 @cache
-def _traced_gradient(sizes: tuple[int, ...]) -> Callable[..., list[Any]]:
+def _traced_gradient(sizes: tuple[int, ...]) -> Callable[..., tuple[Any, list[Any]]]:
     """The gradient as one graph, traced once for all networks with these softmaxes and any batch size."""
     tf = tensorflow()
     numbers = [tf.TensorSpec([None] * rank, tf.float64) for rank in (2, 1, 2, 1)]
@@ -126,6 +130,7 @@ def _traced_gradient(sizes: tuple[int, ...]) -> Callable[..., list[Any]]:
                 for index, part in enumerate(logits)
             ]
         )
-        return tf.gradients(tf.reduce_mean(log_probability * advantages), weights)
+        mean = tf.reduce_mean(log_probability * advantages)
+        return mean, tf.gradients(mean, weights)
 
     return gradient  # type: ignore[no-any-return]

@@ -81,11 +81,11 @@ def advantages(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
     return centred
 
 
-def reinforce(network: PolicyNetwork, scale: RewardScale, episodes: list[list[Step]]) -> None:
-    """One step of the network on episodes of the same length."""
+def reinforce(network: PolicyNetwork, scale: RewardScale, episodes: list[list[Step]]) -> float:
+    """One step of the network on episodes of the same length; the loss, minus what the step ascends."""
     rewards = np.array([[scale.reward(step.cost) for step in episode] for episode in episodes])
     steps = [step for episode in episodes for step in episode]
-    network.ascend(
+    return -network.ascend(
         np.array([step.image for step in steps]),
         np.array([step.choices for step in steps], dtype=np.int64),
         advantages(rewards).ravel(),

@@ -140,4 +140,5 @@ def _explain_override(error: BaseException, arguments: list[str]) -> str:
         known = sorted(str(one) for one in node)
     except Exception:
         return message
-    return f"{name} is not a setting of {parent or 'a run'}, choose from {known}"
+    more = f"; +{key}=... where its class takes more than the preset sets" if parent == "agent" else ""
+    return f"{name} is not a setting of {parent or 'a run'}, choose from {known}{more}"

@@ -7,8 +7,9 @@ first trial is the preset as it stands. What is searched stands in conf/tuning/<
 your own write that file and conf/agent/<agent>.yaml, and give your own machine as hardware.file.
 
 Hardware and seeds are set aside for this: no figure uses them (figures have seeds 0 to 9). All trials go to
-results/tuning/<agent>.csv, each as it ends, the best to <target>/<agent>_tuned.yaml, whose path is the last
-line on stdout; with target=conf/agent it is a preset. What is there already is kept: overwrite=1 replaces it.
+<target>/<agent>.csv, each as it ends, the best to <target>/<agent>_tuned.yaml, whose path is the last line on
+stdout. With target=conf/agent that is a preset, and the trials go to results/tuning. What is there already is
+kept: overwrite=1 replaces it.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def tune(options: Mapping[str, Any]) -> Path:
     own = options["hardware.file"]
     machine = f"hardware={options['hardware']}" if own == "none" else f"hardware.file={own}"
     common = [*(f"{key}={options[key]}" for key in ("slots", "seed", "workload")), machine]
-    command = f"agent={name} trials={trials} runs={options['runs']} {' '.join(common)}"
+    command = f"agent={name} trials={trials} runs={options['runs']} {' '.join(common)} overwrite=1"
     plain = compose_settings([f"agent={name}", *common, "truth=false"])
     first = _all_settings(plain)
     space = read_space(CONF / "tuning" / f"{name}.yaml", first)
@@ -143,7 +144,9 @@ def tune(options: Mapping[str, Any]) -> Path:
     def score(values: dict[str, Any]) -> float:
         return float(np.mean([mean_cost(plain, values, run) for run in range(options["runs"])]))
 
-    log, path = TRIALS / f"{name}.csv", Path(options["target"]) / f"{name}_tuned.yaml"
+    target = Path(options["target"])
+    log_folder = TRIALS if target.resolve() == CONF / "agent" else target
+    log, path = log_folder / f"{name}.csv", target / f"{name}_tuned.yaml"
     _make_room(log, path, bool(options["overwrite"]))
     done: list[Trial] = []
     for trial in search(space, first, score, trials, plain["seed"]):
@@ -156,7 +159,7 @@ def tune(options: Mapping[str, Any]) -> Path:
         f"  python -m experiments.tune {command}",
         f"with Optuna {optuna.__version__}: mean cost {best.mean_cost:.4f}, learning included "
         f"({name} as it stands: {done[0].mean_cost:.4f}).",
-        f"All trials: {TRIALS}/{name}.csv.",
+        f"All trials: {log}.",
     ]
     path.write_text(preset_text(plain["agent"], first, best.values, header))
     return path
@@ -164,13 +167,13 @@ def tune(options: Mapping[str, Any]) -> Path:
 
 def _make_room(log: Path, preset: Path, overwrite: bool) -> None:
     """Before hours of work: both files can be written, and nobody's results are lost by it."""
-    for key, file in (("results", log), ("target", preset)):
+    for file in (log, preset):
         if file.exists() and not overwrite:
             raise UsageError(f"{file} is there already, expected overwrite=1 to replace it")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"{key}={file.parent}: {error.strerror}, expected a folder") from None
+            raise UsageError(f"target={file.parent}: {error.strerror}, expected a folder") from None
 
 
 def main(arguments: list[str]) -> int:
@@ -180,7 +183,7 @@ def main(arguments: list[str]) -> int:
     except UsageError as error:
         refuse(str(error))
     except KeyboardInterrupt:
-        print("interrupted; the trials so far are in results/tuning", file=sys.stderr)
+        print("interrupted; the trials so far are kept", file=sys.stderr)
         return 130
     return 0
 

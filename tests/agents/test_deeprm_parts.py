@@ -121,7 +121,8 @@ def test_the_gradient_agrees_with_finite_differences(name):
         ]
         return float(np.mean(np.array(logs) * weights))
 
-    gradient = policy_gradient(sizes, network.weights, images, choices, weights)
+    mean, gradient = policy_gradient(sizes, network.weights, images, choices, weights)
+    assert mean == pytest.approx(objective())
     for array, slope in zip(network.weights, gradient, strict=True):
         for at in rng.choice(array.size, min(12, array.size), replace=False):
             kept, ends = array.flat[at], []
@@ -138,7 +139,7 @@ def test_rmsprop_climbs_as_deeprms_code_does():
     sample = batch((3, 2), rng)
     squares = [np.zeros_like(one) for one in network.weights]
     for _ in range(3):
-        gradient = policy_gradient((3, 2), network.weights, *sample)
+        _, gradient = policy_gradient((3, 2), network.weights, *sample)
         squares = [0.9 * s + 0.1 * g * g for s, g in zip(squares, gradient, strict=True)]
         expected = [
             w + 0.01 * g / np.sqrt(s + 1e-9)

@@ -21,7 +21,7 @@ OURS = [
     "q_learning", "rrl", "rrl_nn", "rrl_paper", "rrl_paper_nn", "rrl_code", "random", "static", "static_best",
     "sequential", "tf_default", "oracle", "deeprm", "deeprm_joint", "deeprm_increment",
     "capes", "capes_published",
-    "rrl_plus", "rrl_plus_paper", "gp", "gp_lcb", "gp_safe",
+    "rrl_plus", "rrl_plus_paper", "rrl_plus_nn", "gp", "gp_lcb", "gp_safe",
     "linucb", "aimd", "serf", "packrat",
     "q_learning_tuned", "rrl_tuned", "rrl_plus_tuned", "deeprm_tuned", "capes_tuned",
 ]  # fmt: skip

@@ -201,4 +201,6 @@ def test_an_agent_with_act_and_learn_alone_learns_in_the_background_and_is_logge
     )
     env = build_env(plain)
     execute(plain, env, "plain", tmp_path / "plain")
-    assert len(pd.read_parquet(tmp_path / "plain" / "scalars.parquet")) == plain["slots"]
+    scalars = pd.read_parquet(tmp_path / "plain" / "scalars.parquet")
+    assert len(scalars) == plain["slots"]
+    assert (scalars["background_learn_s"].iloc[1:] >= 0).all()
