@@ -37,7 +37,9 @@ def test_an_unknown_agent_is_refused_in_one_line(capsys):
     with pytest.raises(SystemExit) as stopped:
         bench.main(["agents=rrl,rlr"])
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith("agents=rrl,rlr: rlr not known, choose from ['all', 'capes'")
+    assert capsys.readouterr().err.startswith(
+        "agents=rrl,rlr: rlr not known, choose from ['all', 'aimd', 'capes'"
+    )
 
 
 @pytest.mark.slow
