@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agents.log_knobs import middle
+from agents.log_knobs import first_index
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
 from serving.observation import Observation
@@ -47,7 +47,7 @@ class AIMDAgent:
             )
         self.space = space
         self.slo_s, self.knob, self.increase, self.decrease = slo_s, knob, increase, decrease
-        self.others = space.configurations[middle(space) if start is None else space.index(start)]
+        self.others = space.configurations[first_index(space, start)]
         self.values = [value for value in space.knobs[knob].values if value > 0]
         self.level = float(self.others[knob] or space.knobs[knob].zero_means or 0)
         self._begun = False

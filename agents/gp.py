@@ -15,7 +15,7 @@ from agents.gp_kernel import ConfigurationLoadKernel, Scales
 from agents.gp_posterior import Belief, posterior
 from agents.gp_safety import Safety
 from agents.gp_slot import SlotEvidence, log_load
-from agents.log_knobs import leaves_to_system, log_coordinates, middle
+from agents.log_knobs import first_index, leaves_to_system, log_coordinates
 from agents.one_blas_thread import one_blas_thread
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
@@ -73,7 +73,7 @@ class GPAgent:
         self.kernel = ConfigurationLoadKernel(log_coordinates(space), Scales(**(scales or {})))
         self.cells = Cells(outputs=2, load_step=load_step, most=most_cells, most_weight=most_weight)
         self.barred = np.zeros(space.size, dtype=bool) if play_defaults else leaves_to_system(space)
-        self.start = middle(space) if start is None else space.index(start)
+        self.start = first_index(space, start)
         self.slo_s = slo_s
         self.safety = None if safety is None else Safety(**safety)
         compared = None if self.safety is None else self.safety.reference

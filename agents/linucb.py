@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.gp_slot import SlotEvidence, log_load
-from agents.log_knobs import log_coordinates, middle
+from agents.log_knobs import first_index, log_coordinates
 from agents.ridge import Ridge, quadratic
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
@@ -50,7 +50,7 @@ class LinUCBAgent:
             )
         self.space = space
         self.kappa = kappa
-        self.start = middle(space) if start is None else space.index(start)
+        self.start = first_index(space, start)
         self._max_log_load = log_load(max_load_rps)
         self._knobs = log_coordinates(space, default_distance=1.0)
         self.model = Ridge(self._features(0.0, np.arange(1)).shape[1], penalty, forget)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -36,6 +37,15 @@ def leaves_to_system(space: ConfigurationSpace) -> NDArray[np.bool_]:
         if knob.zero_means is not None and knob.values[-1] > 0:
             barred |= space.values[:, column] == 0
     return barred
+
+
+def first_index(space: ConfigurationSpace, start: Sequence[int] | None) -> int:
+    """Flat index of the configuration to begin with: ``start``, or the middle of the grid where None.
+
+    Raises:
+        UsageError: if it is not on the grid.
+    """
+    return middle(space) if start is None else space.index(start)
 
 
 def middle(space: ConfigurationSpace) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from agents.log_knobs import middle
 from agents.queueing import latency_s, service_time_s
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
@@ -50,8 +49,7 @@ class PackratAgent:
             raise UsageError(f"cores={cores}, expected an integer >= 1")
         doubling = [2**power for power in range(int(math.log2(max(1, self._threads[-1]))) + 1)]
         self.profile = [one for one in doubling if one in self._threads] or [self._threads[0]]
-        first = middle(space) if start is None else space.index(start)
-        self.opening = [] if start is None else [space.configurations[first]]
+        self.opening = [] if start is None else [space.configurations[space.index(start)]]
         self.service_s: dict[int, float] = {}
         self._slots = 0
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.gp_slot import SlotEvidence
-from agents.log_knobs import log_coordinates, middle
+from agents.log_knobs import first_index, log_coordinates
 from agents.queueing import latency_s, service_time_s
 from agents.ridge import Ridge, quadratic
 from serving.configuration import Configuration, ConfigurationSpace
@@ -54,8 +54,7 @@ class SerfAgent:
             )
         self.space, self.variation = space, variation
         knobs = log_coordinates(space, default_distance=1.0)
-        first = middle(space) if start is None else space.index(start)
-        self.profile = spread(knobs, first, profile_slots, rng)
+        self.profile = spread(knobs, first_index(space, start), profile_slots, rng)
         self.features = quadratic(knobs)
         self.model = Ridge(self.features.shape[1], penalty)
         knob = space.knobs[0]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
+
+from serving.errors import UsageError
 
 
 def parse(arguments: Sequence[str], defaults: Mapping[str, Any], text: str = "") -> dict[str, Any]:
@@ -36,6 +38,22 @@ def parse_some(
     """As ``parse``, but what is no setting of the program is handed back: hydra overrides."""
     mine = [one for one in arguments if one.startswith("-") or one.partition("=")[0] in defaults]
     return parse(mine, defaults, text), [one for one in arguments if one not in mine]
+
+
+def exit_code(program: Callable[[], None]) -> int:
+    """Run a program that keeps what it has finished: 2 after wrong usage, 1 after an interruption, else 0.
+
+    Either of the two is one line on stderr.
+    """
+    try:
+        program()
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return 1
+    return 0
 
 
 def refuse(line: str) -> NoReturn:

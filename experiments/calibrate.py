@@ -19,7 +19,7 @@ from typing import Any, cast
 from hydra.utils import instantiate
 from tqdm import tqdm
 
-from experiments.arguments import parse_some
+from experiments.arguments import exit_code, parse_some
 from experiments.build import build_system
 from experiments.calibration.hardware_file import write_fit
 from experiments.calibration.measuring import ClosedLoopSystem, Conditions, measure
@@ -89,15 +89,7 @@ def _calibrate(options: dict[str, Any], overrides: Sequence[str]) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Do what the arguments say; returns the exit code."""
     options, overrides = parse_some(arguments, _DEFAULTS, __doc__)
-    try:
-        _calibrate(options, overrides)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(lambda: _calibrate(options, overrides))
 
 
 if __name__ == "__main__":

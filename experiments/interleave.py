@@ -20,6 +20,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from experiments.arguments import exit_code
 from experiments.build import build_env, build_system, row_settings
 from experiments.loop import SlotRecord
 from experiments.records import content_hash, is_finished
@@ -101,19 +102,15 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     turns = [one.removeprefix("turn=") for one in arguments if one.startswith("turn=")] or [str(_TURN)]
     overrides = [one for one in arguments if not one.startswith("turn=")]
-    try:
+
+    def serve() -> None:
         if not turns[-1].isdigit() or int(turns[-1]) < 1:
             raise UsageError(f"turn={turns[-1]}, expected an integer >= 1 (slots)")
         settings = [compose_settings(["learning=inline", *job]) for job in jobs(overrides)]
         for folder in interleave(settings, int(turns[-1])):
             print(folder)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return 1
-    return 0
+
+    return exit_code(serve)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from hydra.utils import instantiate
 
-from experiments.arguments import parse_some
+from experiments.arguments import exit_code, parse_some
 from experiments.build import build_system, read_yaml
 from experiments.calibrate import cores, settings
 from experiments.calibration import replay
@@ -108,15 +108,7 @@ def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Do what the arguments say; returns the exit code."""
     options, overrides = parse_some(arguments, _DEFAULTS, __doc__)
-    try:
-        _validate(options, overrides)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(lambda: _validate(options, overrides))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from workloads.constant import Constant
 SLOT_S = 2.0
 
 
-def testbed(**settings: Any) -> TestbedCpu:
+def small_testbed(**settings: Any) -> TestbedCpu:
     grids = {"request_parallelism": [1, 2], "inter_op_parallelism": [1], "intra_op_parallelism": [1, 2]}
     model = {"model": "deepspeech2", "model_settings": SPEECH, "slo_s": 0.3}
     return TestbedCpu(**(model | grids | settings))
@@ -32,7 +32,7 @@ def testbed(**settings: Any) -> TestbedCpu:
 
 @pytest.fixture(scope="module")
 def two_servers() -> Iterator[TestbedCpu]:
-    system = testbed(servers=2, dispatch="least_loaded")
+    system = small_testbed(servers=2, dispatch="least_loaded")
     yield system
     system.close()
 
@@ -92,8 +92,8 @@ def test_servers_of_others_can_be_measured_too(exported: Path, tmp_path: Path) -
         address = f"127.0.0.1:{server.port}"
         one = {"request_parallelism": [1], "intra_op_parallelism": [2]}
         with pytest.raises(UsageError, match=r"servers=2, expected 1: as many as system\.addresses"):
-            testbed(addresses=[address], servers=2, **one)
-        system = testbed(addresses=[address], **one)
+            small_testbed(addresses=[address], servers=2, **one)
+        system = small_testbed(addresses=[address], **one)
         try:
             system.reset(0)
             measured = system.serve((1, 1, 2), slots(1, servers=1)[0])
