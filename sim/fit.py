@@ -28,6 +28,7 @@ _Floats = NDArray[np.float64]
 LIMITS: dict[str, tuple[float, float]] = {
     "sequential_s": (0.2, 3.0),
     "overhead_s": (0.0, 0.8),
+    "idle_slowdown": (0.0, 1.0),
     "inter_op_fraction": (0.0, 0.95),
     "intra_op_fraction": (0.0, 0.99),
     "synchronisation": (0.0, 1.0),
@@ -35,10 +36,12 @@ LIMITS: dict[str, tuple[float, float]] = {
     "oversubscription": (0.0, 1.0),
 }
 _SCALED = ("sequential_s", "overhead_s")
+_OF_SERVICE = (*_SCALED, "idle_slowdown")
 _STEP = 0.005  # of a parameter's range; smaller steps drown in the order in which requests complete
-_STARTS = 64
-_TRIED = 4  # of them, to the end
+_STARTS = 128
+_TRIED = 8  # of them, to the end
 _REPEATS = 3  # of the simulator, over the chance in service times
+_SLOPE_STEP, _SLOPE_REPEATS = 0.02, 10  # for intervals: chance in a slope would make them too narrow
 _FLOOR = 0.03  # no window is trusted more than that: slow hours, warm caches
 _LEVEL = 0.95
 
@@ -88,12 +91,14 @@ class Machine:
     log_spread: tuple[float, ...]
     alone_s: tuple[float, ...]
 
-    def service(self, sequential_s: float, overhead_s: float) -> ServiceTime:
+    def service(self, sequential_s: float, overhead_s: float, idle_slowdown: float) -> ServiceTime:
         """Service times: on the way nothing varies, neither by size nor by chance."""
         in_server = np.maximum(1 - overhead_s / np.array(self.alone_s), 0.1)
         spread = np.median(np.array(self.log_spread) / in_server)
         share = 1.0 if self.size_share == 1 else min(1.0, self.size_share / float(np.median(in_server)))
-        return ServiceTime(sequential_s, share, float(np.sqrt(np.expm1(spread**2))), overhead_s)
+        return ServiceTime(
+            sequential_s, share, float(np.sqrt(np.expm1(spread**2))), overhead_s, idle_slowdown
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +127,11 @@ def simulate(
         ticks=0,
         name=profile.name,
     )
-    runs = [[_of(servers, profile, one, seed) for one in windows] for seed in range(repeats)]
+    # Chance of its own for every window: what all had in common would pass for a faster or slower machine.
+    runs = [
+        [_of(servers, profile, one, place * repeats + repeat) for place, one in enumerate(windows)]
+        for repeat in range(repeats)
+    ]
     means: _Floats = np.mean(runs, axis=0)
     return means
 
@@ -173,7 +182,8 @@ def fit(family: Family, machine: Machine, windows: Sequence[Observed], start: Fi
         found = descend(1 + _place(start.profile, scale_s), 1)
     numbers = _numbers(found.x, scale_s)
     profile = _with_spinning(_profile(family, machine, numbers), machine.space, windows)
-    return Fitted(profile, _intervals(found, scale_s))
+    slopes = _slopes(lambda place: error(place, _SLOPE_REPEATS), found.x)
+    return Fitted(profile, _intervals(found, slopes, scale_s))
 
 
 def _starts(error: Callable[[_Floats], _Floats]) -> list[_Floats]:
@@ -203,16 +213,18 @@ def _place(profile: CpuProfile, scale_s: float) -> _Floats:
 
 def parameters(profile: CpuProfile) -> dict[str, float]:
     """The fitted numbers of a profile by name."""
-    curves = {key: getattr(profile.interference, key) for key in LIMITS if key not in _SCALED}
-    return {"sequential_s": profile.service.mean_s, "overhead_s": profile.service.overhead_s} | curves
+    service = profile.service
+    of_service = (service.mean_s, service.overhead_s, service.idle_slowdown)
+    curves = {key: getattr(profile.interference, key) for key in LIMITS if key not in _OF_SERVICE}
+    return dict(zip(_OF_SERVICE, of_service, strict=True)) | curves
 
 
 def _profile(family: Family, machine: Machine, numbers: Mapping[str, float]) -> CpuProfile:
-    curves = {key: value for key, value in numbers.items() if key not in _SCALED}
+    curves = {key: value for key, value in numbers.items() if key not in _OF_SERVICE}
     return CpuProfile(
         name=machine.name,
         model=machine.model,
-        service=machine.service(numbers["sequential_s"], numbers["overhead_s"]),
+        service=machine.service(**{key: numbers[key] for key in _OF_SERVICE}),
         unbatched_requests=machine.unbatched_requests,
         interference=CpuInterference(family=family, cores=machine.cores, spinning=0.0, **curves),
     )
@@ -233,11 +245,20 @@ def _with_spinning(profile: CpuProfile, space: ConfigurationSpace, windows: Sequ
     return spinning(float(found.x))
 
 
-def _intervals(found: OptimizeResult, scale_s: float) -> dict[str, tuple[float, float]]:
+def _slopes(error: Callable[[_Floats], _Floats], place: _Floats) -> _Floats:
+    """Central differences of the weighted errors in every direction; shape (windows, parameters)."""
+    columns = []
+    for one in np.eye(len(place)):
+        low, high = np.clip((place - _SLOPE_STEP * one, place + _SLOPE_STEP * one), 1.0, 2.0)
+        columns.append((error(high) - error(low)) / (high - low).sum())
+    return np.stack(columns, axis=1)
+
+
+def _intervals(found: OptimizeResult, slopes: _Floats, scale_s: float) -> dict[str, tuple[float, float]]:
     """Student's t around the optimum; a parameter at the end of its range is held there for the others."""
     free = found.active_mask == 0
     freedom = max(1, len(found.fun) - int(free.sum()))
-    jacobian = found.jac[:, free]
+    jacobian = slopes[:, free] / (1 + found.fun[:, None] ** 2) ** 0.25  # as the soft loss weighs
     covariance = np.linalg.pinv(jacobian.T @ jacobian) * 2 * found.cost / freedom
     half = np.zeros(len(found.x))
     half[free] = t.ppf(0.5 + _LEVEL / 2, freedom) * np.sqrt(np.diag(covariance))

@@ -31,6 +31,8 @@ CPU_OPTIONAL: dict[str, tuple[float, float, float]] = {
     "size_share": (0.0, 1.0, 1.0),
     "service_cv": (0.0, 5.0, 0.0),
     "overhead_s": (0.0, 10.0, 0.0),
+    "idle_slowdown": (0.0, 10.0, 0.0),
+    "idle_time_s": (1e-6, 10.0, 0.01),
 }
 _CORRECTION = "correction"
 _OTHER_KEYS = ("provenance", "processor")
@@ -100,6 +102,8 @@ def cpu_profile(hardware: Mapping[str, Any], model: str) -> CpuProfile:
             size_share=numbers.pop("size_share"),
             cv=numbers.pop("service_cv"),
             overhead_s=numbers.pop("overhead_s"),
+            idle_slowdown=numbers.pop("idle_slowdown"),
+            idle_time_s=numbers.pop("idle_time_s"),
         ),
         unbatched_requests=int(hardware["unbatched_requests"]),
         interference=CpuInterference(

@@ -94,6 +94,7 @@ class SimulatedServers:
         self._speeds = speeds
         self._rng = np.random.default_rng(0)
         self._processor = processor
+        self._servers = servers
         self._engine = make_engine(engine, speeds, boundary, queue_limit, servers, dispatch)
         self._reconfiguration = Reconfiguration(space.names, **(reconfiguration or {}))
         self._slo_s = slo_s
@@ -110,7 +111,9 @@ class SimulatedServers:
         """Simulate one slot."""
         switch = self._reconfiguration.switch_to(configuration)
         index = self.space.index(configuration)
-        tally = self._engine.serve(index, slot, self._service.demand_s(slot.size, self._rng), switch)
+        demand_s = self._service.demand_s(slot.size, self._rng)
+        demand_s = self._service.after_idling(demand_s, slot.arrival_s, self._servers)
+        tally = self._engine.serve(index, slot, demand_s, switch)
         overhead_s = self._service.overhead_s
         latency_s = tally.latency_s + overhead_s if overhead_s else tally.latency_s
         counts = count(

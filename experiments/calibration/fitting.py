@@ -189,6 +189,8 @@ def as_yaml(profile: CpuProfile) -> dict[str, Any]:
         "size_share": service.size_share,
         "service_cv": service.cv,
         "overhead_s": service.overhead_s,
+        "idle_slowdown": service.idle_slowdown,
+        "idle_time_s": service.idle_time_s,
     }
     if profile.correction is not None:
         numbers["correction"] = {

@@ -53,6 +53,25 @@ def test_service_times_vary_as_told_and_by_the_seed_alone():
     assert first.std() / first.mean() == pytest.approx(0.3, rel=0.1)
 
 
+def test_a_server_that_has_been_idle_is_slower_at_first():
+    plain, idling = servers(), servers(idle_slowdown=0.5, idle_time_s=0.1)
+    for system in (plain, idling):
+        system.reset(0)
+    arrivals = slot([1.0, 1.05, 1.2, 1.4, 90.0])
+    ours, theirs = (one.serve((1, 1, 1), arrivals).latency_s for one in (plain, idling))
+    alone_s = 0.1
+    grown = 1 + 0.5 * (1 - np.exp(-(0.2 - alone_s) / 0.1))
+    assert theirs[:2] == pytest.approx(ours[:2])
+    assert theirs[3] == pytest.approx(alone_s * grown)
+    assert theirs[4] == pytest.approx(alone_s * 1.5)
+
+
+def test_clients_that_ask_again_at_once_leave_no_time_to_idle():
+    plain, idling = servers(), servers(idle_slowdown=0.5)
+    ours, theirs = (one.serve_closed((1, 1, 1), 1, 10.0, np.ones(1)).latency_s for one in (plain, idling))
+    assert (ours == theirs).all()
+
+
 def test_part_of_the_work_is_alike_for_all_sizes():
     demand_s = ServiceTime(0.1, size_share=0.75).demand_s(np.array([1.0, 2.0]), np.random.default_rng(0))
     assert demand_s == pytest.approx([0.1, 0.175])
