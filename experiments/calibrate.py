@@ -3,7 +3,8 @@
 ``stage=profile`` measures short windows on the testbed into ``profile=results/profiles/MODEL.csv``, for at
 most ``budget`` minutes: closed loops and Poisson arrivals under configurations of the grid, the coarse grid
 first. A window that others disturb is measured again, ``attempts`` times in all. Started again it goes on
-where it was. ``stage=fit`` fits the simulator's curves to that table and writes
+where it was. With ``system=testbed_batching`` the knobs are those of batching, and files MODEL_batching.
+``stage=fit`` fits the simulator's curves to that table and writes
 ``target=results/hardware/MODEL.yaml`` and a figure beside it; ``stage=all`` does both. Other arguments are
 settings of ``experiments.run`` (``seed=1``, ``system.request_parallelism=[1,2]``).
 """
@@ -21,9 +22,10 @@ from tqdm import tqdm
 
 from experiments.arguments import exit_code, parse_some
 from experiments.build import build_system
-from experiments.calibration.hardware_file import write_fit
+from experiments.calibration.hardware_file import label, write_fit
 from experiments.calibration.measuring import ClosedLoopSystem, Conditions, measure
 from experiments.calibration.plan import plan
+from experiments.calibration.simulator import BATCHING_KNOBS, CPU_KNOBS
 from experiments.calibration.windows import WindowTable
 from experiments.settings import compose_settings
 from serving.errors import UsageError
@@ -54,6 +56,11 @@ def cores(plain: dict[str, Any]) -> int:
     return int(plain["hardware"].get("cores") or os.cpu_count() or 1)
 
 
+def knobs(plain: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the system's knobs."""
+    return BATCHING_KNOBS if "batch_threads" in plain["system"] else CPU_KNOBS
+
+
 def settings(overrides: Sequence[str]) -> dict[str, Any]:
     """Settings of a run on the testbed, which overrides may change, with raw latencies."""
     return compose_settings(
@@ -68,7 +75,8 @@ def _calibrate(options: dict[str, Any], overrides: Sequence[str]) -> None:
         if not options[key] > 0:
             raise UsageError(f"{key}={options[key]}, expected a number > 0")
     plain = settings(overrides)
-    file = Path(options["profile"].replace("MODEL", plain["model"]["name"]))
+    names = knobs(plain)
+    file = Path(options["profile"].replace("MODEL", label(plain["model"]["name"], names)))
     sizes = instantiate(plain["workload"].get("sizes"), _convert_="all")
     conditions = Conditions(options["window_s"], sizes, plain["seed"], cores(plain), options["attempts"])
     if options["stage"] != "fit":
@@ -82,7 +90,8 @@ def _calibrate(options: dict[str, Any], overrides: Sequence[str]) -> None:
                 bar.update()
                 bar.set_postfix_str(step)
 
-            for path in write_fit(plain["model"]["name"], file, conditions, Path(options["target"]), tell):
+            model, target = plain["model"]["name"], Path(options["target"])
+            for path in write_fit(model, file, names, conditions, target, tell):
                 print(path)
 
 

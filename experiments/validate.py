@@ -19,16 +19,17 @@ from hydra.utils import instantiate
 
 from experiments.arguments import exit_code, parse_some
 from experiments.build import build_system, read_yaml
-from experiments.calibrate import cores, settings
+from experiments.calibrate import cores, knobs, settings
 from experiments.calibration import replay
 from experiments.calibration.agreement import agreement
+from experiments.calibration.hardware_file import label
 from experiments.calibration.measuring import ClosedLoopSystem, Conditions, measure
 from experiments.calibration.simulator import simulated_testbed
 from experiments.calibration.validation_page import draw, page
 from experiments.calibration.windows import WindowTable, kept
 from experiments.figures import style
 from serving.errors import UsageError
-from sim.system import SimulatedCpu
+from sim.system import SimulatedServers
 
 _STAGES = ("all", "measure", "page")
 _SEED = 1000  # apart from the seeds that windows are fitted with
@@ -44,7 +45,7 @@ _DEFAULTS = {
 
 def measure_all(
     plain: dict[str, Any],
-    simulated: SimulatedCpu,
+    simulated: SimulatedServers,
     table: WindowTable,
     conditions: Conditions,
     budget_s: float,
@@ -62,7 +63,11 @@ def measure_all(
 
 
 def write_page(
-    model: str, simulated: SimulatedCpu, hardware: dict[str, Any], table: WindowTable, conditions: Conditions
+    called: str,
+    simulated: SimulatedServers,
+    fitted: dict[str, Any],
+    table: WindowTable,
+    conditions: Conditions,
 ) -> list[Path]:
     """Simulate what was measured, and write page, picture and numbers beside it; the paths."""
     rows = table.read()
@@ -71,8 +76,8 @@ def write_page(
     rows = kept(rows, [*table.knobs, "slot"])
     compared = replay.simulated(rows, table.knobs, simulated, conditions)
     style.apply()
-    paths = style.save(draw(model, compared, table.knobs), table.file.parent)
-    text = page(model, agreement(compared, table.knobs), compared, table.knobs, hardware)
+    paths = style.save(draw(called, compared, table.knobs), table.file.parent)
+    text = page(called, agreement(compared, table.knobs), compared, table.knobs, "correction" in fitted)
     target = table.file.with_suffix(".md")
     target.write_text(text)
     return [target, *paths]
@@ -86,12 +91,13 @@ def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
             raise UsageError(f"{key}={options[key]}, expected a number > 0")
     plain = settings(overrides)
     model = plain["model"]["name"]
-    fitted = options["fitted"].replace("MODEL", model)
+    called = label(model, knobs(plain))
+    fitted = options["fitted"].replace("MODEL", called)
     if not Path(fitted).exists():
         raise UsageError(f"fitted={fitted} is not there, python -m experiments.calibrate writes it")
     hardware = read_yaml(Path(fitted), "fitted")
     simulated = simulated_testbed(plain, hardware, ticks=0, keep_latencies=True)
-    table = WindowTable(Path(options["measured"].replace("MODEL", model)), simulated.space.names)
+    table = WindowTable(Path(options["measured"].replace("MODEL", called)), simulated.space.names)
     sizes = instantiate(plain["workload"].get("sizes"), _convert_="all")
     seed = plain["seed"] + _SEED
     conditions = Conditions(options["window_s"], sizes, seed, cores(plain), options["attempts"])
@@ -100,8 +106,8 @@ def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
         print(f"{missing} windows of the plan are left; the same command goes on", file=sys.stderr)
         print(table.file)
     if options["stage"] != "measure":
-        there = replace(conditions, cores=hardware["cores"])
-        for path in write_page(model, simulated, hardware, table, there):
+        there = replace(conditions, cores=hardware.get("cores", conditions.cores))
+        for path in write_page(called, simulated, hardware["models"][model], table, there):
             print(path)
 
 

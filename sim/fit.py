@@ -1,13 +1,15 @@
-"""Curves of a CPU server fitted to windows that were measured on it: by least squares on log latency.
+"""Curves of a server fitted to windows that were measured on it: by least squares on log latency.
 
 The model is the simulator itself: it serves the requests of every window under trial parameters, so waiting,
-size and chance are treated as in any other run.
+size and chance are treated as in any other run. What is fitted is the business of ``sim.fit_cpu`` and
+``sim.fit_batching``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +19,12 @@ from scipy.stats import qmc, t  # type: ignore[import-untyped]
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.measurement import SlotMeasurement
 from serving.slot import Slot
-from sim.hardware import CpuProfile
-from sim.interference import CpuInterference, Family
 from sim.service_time import ServiceTime
+from sim.speeds import SpeedTable
 from sim.system import SimulatedServers
 
 _Floats = NDArray[np.float64]
 
-# Where each number is looked for; the first two are multiples of the least latency that was measured.
-LIMITS: dict[str, tuple[float, float]] = {
-    "sequential_s": (0.2, 3.0),
-    "overhead_s": (0.0, 0.8),
-    "idle_slowdown": (0.0, 1.0),
-    "inter_op_fraction": (0.0, 0.95),
-    "intra_op_fraction": (0.0, 0.99),
-    "synchronisation": (0.0, 1.0),
-    "memory_contention": (0.0, 1.0),
-    "oversubscription": (0.0, 1.0),
-}
-_SCALED = ("sequential_s", "overhead_s")
-_OF_SERVICE = (*_SCALED, "idle_slowdown")
 _STEP = 0.005  # of a parameter's range; smaller steps drown in the order in which requests complete
 _STARTS = 128
 _TRIED = 8  # of them, to the end
@@ -91,52 +79,96 @@ class Machine:
     log_spread: tuple[float, ...]
     alone_s: tuple[float, ...]
 
-    def service(self, sequential_s: float, overhead_s: float, idle_slowdown: float) -> ServiceTime:
-        """Service times: on the way nothing varies, neither by size nor by chance."""
-        in_server = np.maximum(1 - overhead_s / np.array(self.alone_s), 0.1)
-        spread = np.median(np.array(self.log_spread) / in_server)
-        share = 1.0 if self.size_share == 1 else min(1.0, self.size_share / float(np.median(in_server)))
-        return ServiceTime(
-            sequential_s, share, float(np.sqrt(np.expm1(spread**2))), overhead_s, idle_slowdown
-        )
+
+class Profile(Protocol):
+    """What the simulator needs to know of a server."""
+
+    @property
+    def name(self) -> str:
+        """Of the hardware."""
+
+    @property
+    def service(self) -> ServiceTime:
+        """Demands of requests."""
+
+    def speeds(self, space: ConfigurationSpace) -> SpeedTable:
+        """The curves over a space."""
+
+
+_Profile = TypeVar("_Profile", bound=Profile)
+_Made = TypeVar("_Made", bound=Profile, covariant=True)
+
+
+class Curves(Protocol[_Made]):
+    """What is fitted."""
+
+    @property
+    def name(self) -> str:
+        """Of this way to describe a machine."""
+
+    @property
+    def machine(self) -> Machine:
+        """What is known."""
+
+    @property
+    def processor(self) -> Literal["cpu", "gpu"]:
+        """As what the simulator treats it."""
+
+    @property
+    def limits(self) -> Mapping[str, tuple[float, float]]:
+        """Where each number is looked for; numbers in seconds as multiples of the least latency measured."""
+
+    def profile(self, numbers: Mapping[str, float], busy: float = 0.0) -> _Made:
+        """The profile with these numbers.
+
+        Args:
+            numbers: by the names of ``limits``, times in seconds.
+            busy: the number, 0..1, that changes CPU seconds alone.
+        """
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class Fitted(Generic[_Profile]):
     """Parameters of a family.
 
     Attributes:
         profile: the simulator's profile.
-        intervals: lowest and highest value of each parameter at 95 % confidence, by the linearised model.
+        numbers: what was fitted to latency.
+        intervals: lowest and highest value of each at 95 % confidence, by the linearised model.
     """
 
-    profile: CpuProfile
+    profile: _Profile
+    numbers: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
 
 
 def simulate(
-    profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[Observed], repeats: int = _REPEATS
+    profile: Profile,
+    machine: Machine,
+    windows: Sequence[Observed],
+    repeats: int = _REPEATS,
+    processor: Literal["cpu", "gpu"] = "cpu",
 ) -> _Floats:
     """Mean latency and CPU seconds per request of each window in the simulator; shape (windows, 2)."""
     servers = SimulatedServers(
-        space=space,
-        speeds=profile.speeds(space),
+        space=machine.space,
+        speeds=profile.speeds(machine.space),
         service=profile.service,
-        processor="cpu",
+        processor=processor,
         slo_s=1.0,
         ticks=0,
         name=profile.name,
     )
     # Chance of its own for every window: what all had in common would pass for a faster or slower machine.
     runs = [
-        [_of(servers, profile, one, place * repeats + repeat) for place, one in enumerate(windows)]
+        [_of(servers, machine.cores, one, place * repeats + repeat) for place, one in enumerate(windows)]
         for repeat in range(repeats)
     ]
     means: _Floats = np.mean(runs, axis=0)
     return means
 
 
-def _of(servers: SimulatedServers, profile: CpuProfile, one: Observed, seed: int) -> tuple[float, float]:
+def _of(servers: SimulatedServers, cores: int, one: Observed, seed: int) -> tuple[float, float]:
     servers.reset(seed)
     measured: SlotMeasurement = (
         servers.serve_closed(one.configuration, one.clients, one.slot.duration_s, one.slot.size)
@@ -145,16 +177,18 @@ def _of(servers: SimulatedServers, profile: CpuProfile, one: Observed, seed: int
     )
     if not measured.completions:
         return one.slot.duration_s, np.nan
-    busy_s = (measured.cpu_utilisation or 0.0) * profile.interference.cores * one.slot.duration_s
-    return measured.latency_sum_s / measured.completions, busy_s / measured.completions
+    busy = measured.cpu_utilisation or measured.gpu_utilisation or 0.0
+    latency_s = measured.latency_sum_s / measured.completions
+    return latency_s, busy * cores * one.slot.duration_s / measured.completions
 
 
-def fit(family: Family, machine: Machine, windows: Sequence[Observed], start: Fitted | None = None) -> Fitted:
-    """Fit a family's parameters; deterministic.
+def fit(
+    curves: Curves[_Profile], windows: Sequence[Observed], start: Fitted[_Profile] | None = None
+) -> Fitted[_Profile]:
+    """Fit parameters; deterministic.
 
     Args:
-        family: ``nested`` or ``shared_pool``.
-        machine: what is known.
+        curves: what is fitted.
         windows: what was measured.
         start: where to begin, and one run of the simulator is enough then; the best of points all over the
             range are tried if not given.
@@ -164,9 +198,9 @@ def fit(family: Family, machine: Machine, windows: Sequence[Observed], start: Fi
     weight = 1 / np.hypot(_FLOOR, np.array([one.relative_error for one in windows]))
 
     def error(place: _Floats, repeats: int) -> _Floats:
-        profile = _profile(family, machine, _numbers(place, scale_s))
-        difference: _Floats = np.log(simulate(profile, machine.space, windows, repeats)[:, 0] / observed)
-        weighted: _Floats = difference * weight
+        profile = curves.profile(_numbers(curves, place, scale_s))
+        said = simulate(profile, curves.machine, windows, repeats, curves.processor)
+        weighted: _Floats = np.log(said[:, 0] / observed) * weight
         return weighted
 
     def descend(place: _Floats, repeats: int) -> OptimizeResult:
@@ -175,74 +209,59 @@ def fit(family: Family, machine: Machine, windows: Sequence[Observed], start: Fi
         )
 
     if start is None:
-        ends = [descend(1 + one, 1) for one in _starts(lambda place: error(place, 1))]
-        best = min(ends, key=lambda end: end.cost)
+        starts = _starts(lambda place: error(place, 1), len(curves.limits))
+        best = min((descend(one, 1) for one in starts), key=lambda end: end.cost)
         found = descend(np.clip(best.x, 1.001, 1.999), _REPEATS)
     else:
-        found = descend(1 + _place(start.profile, scale_s), 1)
-    numbers = _numbers(found.x, scale_s)
-    profile = _with_spinning(_profile(family, machine, numbers), machine.space, windows)
+        found = descend(_place(curves, start.numbers, scale_s), 1)
+    numbers = _numbers(curves, found.x, scale_s)
     slopes = _slopes(lambda place: error(place, _SLOPE_REPEATS), found.x)
-    return Fitted(profile, _intervals(found, slopes, scale_s))
+    low, high = (_numbers(curves, end, scale_s) for end in _ends(found, slopes))
+    intervals = {key: (low[key], high[key]) for key in numbers}
+    return Fitted(_with_busy(curves, numbers, windows), numbers, intervals)
 
 
-def _starts(error: Callable[[_Floats], _Floats]) -> list[_Floats]:
-    """The best of points spread evenly over the range, in 0..1."""
-    points = qmc.Sobol(len(LIMITS), scramble=False).random(_STARTS)
-    points = 0.02 + 0.96 * points
-    costs = [float(np.abs(error(1 + point)).sum()) for point in points]
+def _starts(error: Callable[[_Floats], _Floats], parameters: int) -> list[_Floats]:
+    """The best of points spread evenly over the range."""
+    points = qmc.Sobol(parameters, scramble=False).random(_STARTS)
+    points = 1.02 + 0.96 * points
+    costs = [float(np.abs(error(point)).sum()) for point in points]
     return [points[place] for place in np.argsort(costs, kind="stable")[:_TRIED]]
 
 
-def _numbers(place: _Floats, scale_s: float) -> dict[str, float]:
+def _scale(key: str, scale_s: float) -> float:
+    return scale_s if key.endswith("_s") else 1.0
+
+
+def _numbers(curves: Curves[_Profile], place: _Floats, scale_s: float) -> dict[str, float]:
     """Parameters at a place of the range, 1..2 in every direction: steps are then relative to the range."""
     return {
-        key: (low + (value - 1) * (high - low)) * (scale_s if key in _SCALED else 1.0)
-        for value, (key, (low, high)) in zip(place, LIMITS.items(), strict=True)
+        key: (low + (float(value) - 1) * (high - low)) * _scale(key, scale_s)
+        for value, (key, (low, high)) in zip(place, curves.limits.items(), strict=True)
     }
 
 
-def _place(profile: CpuProfile, scale_s: float) -> _Floats:
-    numbers = parameters(profile)
+def _place(curves: Curves[_Profile], numbers: Mapping[str, float], scale_s: float) -> _Floats:
     places = [
-        (numbers[key] / (scale_s if key in _SCALED else 1.0) - low) / (high - low)
-        for key, (low, high) in LIMITS.items()
+        1 + (numbers[key] / _scale(key, scale_s) - low) / (high - low)
+        for key, (low, high) in curves.limits.items()
     ]
-    return np.clip(places, 0.001, 0.999)
+    return np.clip(places, 1.001, 1.999)
 
 
-def parameters(profile: CpuProfile) -> dict[str, float]:
-    """The fitted numbers of a profile by name."""
-    service = profile.service
-    of_service = (service.mean_s, service.overhead_s, service.idle_slowdown)
-    curves = {key: getattr(profile.interference, key) for key in LIMITS if key not in _OF_SERVICE}
-    return dict(zip(_OF_SERVICE, of_service, strict=True)) | curves
-
-
-def _profile(family: Family, machine: Machine, numbers: Mapping[str, float]) -> CpuProfile:
-    curves = {key: value for key, value in numbers.items() if key not in _OF_SERVICE}
-    return CpuProfile(
-        name=machine.name,
-        model=machine.model,
-        service=machine.service(**{key: numbers[key] for key in _OF_SERVICE}),
-        unbatched_requests=machine.unbatched_requests,
-        interference=CpuInterference(family=family, cores=machine.cores, spinning=0.0, **curves),
-    )
-
-
-def _with_spinning(profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[Observed]) -> CpuProfile:
-    """Busy-waiting changes no latency: fitted to the CPU seconds per request alone."""
+def _with_busy(
+    curves: Curves[_Profile], numbers: Mapping[str, float], windows: Sequence[Observed]
+) -> _Profile:
+    """What changes no latency is fitted to the CPU seconds per request alone."""
     used = np.log([one.cpu_s for one in windows])
 
-    def spinning(share: float) -> CpuProfile:
-        return replace(profile, interference=replace(profile.interference, spinning=share))
-
-    def error(share: float) -> float:
-        difference = np.log(simulate(spinning(share), space, windows, 1)[:, 1]) - used
-        return float(np.nansum(difference**2))
+    def error(busy: float) -> float:
+        profile = curves.profile(numbers, busy)
+        said = simulate(profile, curves.machine, windows, 1, curves.processor)[:, 1]
+        return float(np.nansum((np.log(said) - used) ** 2))
 
     found = minimize_scalar(error, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-3})
-    return spinning(float(found.x))
+    return curves.profile(numbers, float(found.x))
 
 
 def _slopes(error: Callable[[_Floats], _Floats], place: _Floats) -> _Floats:
@@ -254,7 +273,7 @@ def _slopes(error: Callable[[_Floats], _Floats], place: _Floats) -> _Floats:
     return np.stack(columns, axis=1)
 
 
-def _intervals(found: OptimizeResult, slopes: _Floats, scale_s: float) -> dict[str, tuple[float, float]]:
+def _ends(found: OptimizeResult, slopes: _Floats) -> tuple[_Floats, _Floats]:
     """Student's t around the optimum; a parameter at the end of its range is held there for the others."""
     free = found.active_mask == 0
     freedom = max(1, len(found.fun) - int(free.sum()))
@@ -262,6 +281,4 @@ def _intervals(found: OptimizeResult, slopes: _Floats, scale_s: float) -> dict[s
     covariance = np.linalg.pinv(jacobian.T @ jacobian) * 2 * found.cost / freedom
     half = np.zeros(len(found.x))
     half[free] = t.ppf(0.5 + _LEVEL / 2, freedom) * np.sqrt(np.diag(covariance))
-    low = _numbers(np.clip(found.x - half, 1, 2), scale_s)
-    high = _numbers(np.clip(found.x + half, 1, 2), scale_s)
-    return {key: (low[key], high[key]) for key in LIMITS}
+    return np.clip(found.x - half, 1, 2), np.clip(found.x + half, 1, 2)

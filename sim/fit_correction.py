@@ -9,9 +9,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.configuration import ConfigurationSpace
 from sim.correction import Correction
-from sim.fit import Observed, simulate
+from sim.fit import Machine, Observed, simulate
 from sim.hardware import CpuProfile
 
 _LENGTHS = (0.7, 8.0)  # doublings
@@ -19,15 +18,13 @@ _NOISE = (1e-4, 0.1)  # variances of log latency
 _SIGNAL = (1e-4, 1.0)
 
 
-def corrected(
-    profile: CpuProfile, space: ConfigurationSpace, windows: Sequence[Observed], speed: bool
-) -> CpuProfile:
+def corrected(profile: CpuProfile, machine: Machine, windows: Sequence[Observed], speed: bool) -> CpuProfile:
     """The profile with factors on CPU seconds, and on speed if asked, that closed loops show; deterministic.
 
     In a closed loop the number in service is known, so its error is that of the speed at one point.
     """
     closed = [one for one in windows if one.clients]
-    said = simulate(profile, space, closed)
+    said = simulate(profile, machine, closed)
     latency_s, cpu_s = np.array([(one.mean_latency_s, one.cpu_s) for one in closed]).T
     in_server_s = said[:, 0] - profile.service.overhead_s
     on_speed = -np.log(np.maximum(latency_s - profile.service.overhead_s, 0.1 * in_server_s) / in_server_s)

@@ -10,6 +10,7 @@ import numpy as np
 
 from serving.configuration import ConfigurationSpace
 from sim.hardware import check_keys, check_number, model_numbers
+from sim.service_time import ServiceTime
 from sim.speeds import Batching, SpeedTable
 
 # What each number may be: (lowest, highest), both included. The documented schema of conf/hardware.
@@ -48,6 +49,11 @@ class GpuProfile:
     contention: float
     kernel_share: float
     unbatched_requests: int
+
+    @property
+    def service(self) -> ServiceTime:
+        """Demands of requests."""
+        return ServiceTime(self.request_s)
 
     def speeds(self, space: ConfigurationSpace) -> SpeedTable:
         """Tabulate the curves over a configuration space of the three batching knobs."""

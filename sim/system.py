@@ -154,7 +154,7 @@ class SimulatedServers:
         most = int(duration_s * fastest / (self._service.mean_s * size.mean())) * 2 + clients + len(size)
         demand_s = self._service.demand_s(np.resize(size, most), self._rng)
         latency_s, completed_s, time_s = closed_loop(
-            speed, int(limit), demand_s, self._service.overhead_s, clients, duration_s
+            speed, int(limit), demand_s, self._service.overhead_s, clients, duration_s, *self._batch(row)
         )
         counts = count(latency_s, completed_s, self._slo_s, 0.0, duration_s, self._ticks)
         asked = np.zeros(len(latency_s))
@@ -166,9 +166,17 @@ class SimulatedServers:
             backlog_start=0,
             backlog_end=0,
             cpu_utilisation=float(busy @ time_s) / duration_s if self._processor == "cpu" else None,
+            gpu_utilisation=float(busy @ time_s) / duration_s if self._processor == "gpu" else None,
             ticks=counts.ticks,
             latency_s=latency_s if self._keep_latencies else None,
         )
+
+    def _batch(self, row: int) -> tuple[int, float, float]:
+        """Size, timeout and fixed demand of a batch, the times in seconds."""
+        batching = self._speeds.batching
+        if batching is None:
+            return 1, 0.0, 0.0
+        return int(batching.size[row]), float(batching.timeout_s[row]), float(batching.fixed_s[row])
 
     def close(self) -> None:
         """Nothing to release."""
@@ -264,7 +272,7 @@ class SimulatedGpu(SimulatedServers):
         super().__init__(
             space=space,
             speeds=profile.speeds(space),
-            service=ServiceTime(profile.request_s),
+            service=profile.service,
             processor="gpu",
             name=name,
             **settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,14 @@ from experiments.calibration.windows import is_clean, kept
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
 from serving.slot import Slot
-from sim.fit import Fitted, Machine, Observed, fit, simulate
+from sim.fit import Curves, Fitted, Machine, Observed, Profile, fit, simulate
+from sim.fit_batching import BatchCurves
 from sim.fit_correction import corrected
+from sim.fit_cpu import CpuCurves
 from sim.hardware import CpuProfile
 from sim.interference import Family
 
 Correction = Literal["none", "cpu", "all"]
-FAMILIES: tuple[Family, ...] = ("nested", "shared_pool")
 CORRECTIONS: tuple[Correction, ...] = ("none", "cpu", "all")
 _FOLDS = 5
 _LEAST_CONFIGURATIONS = 4
@@ -35,16 +36,16 @@ class Candidate:
     """One way to describe the machine.
 
     Attributes:
-        family: of curves.
+        curves: what was fitted.
         correction: what a Gaussian process corrects.
         fitted: to all windows.
         errors: log errors of each window when its configuration was left out, of mean latency and of CPU
             seconds per request; shape (windows, 2).
     """
 
-    family: Family
+    curves: Curves[Any]
     correction: Correction
-    fitted: Fitted
+    fitted: Fitted[Any]
     errors: NDArray[np.float64]
 
     @property
@@ -55,8 +56,8 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """The family, and what is corrected."""
-        return self.family + {"none": "", "cpu": " + gp (cpu)", "all": " + gp"}[self.correction]
+        """Of the curves, and what is corrected."""
+        return self.curves.name + {"none": "", "cpu": " + gp (cpu)", "all": " + gp"}[self.correction]
 
 
 def observations(
@@ -120,52 +121,59 @@ def alone(rows: pd.DataFrame) -> tuple[float, tuple[float, ...], tuple[float, ..
     return 1.0 if np.isnan(share) else float(share), tuple(one["log_spread"]), tuple(one["mean_latency_s"])
 
 
+def curves_of(machine: Machine) -> list[Curves[Any]]:
+    """The ways to describe a machine with these knobs."""
+    if "batch_threads" in machine.space.names:
+        return [BatchCurves(machine)]
+    return [CpuCurves(machine, family) for family in get_args(Family)]
+
+
 def candidates(
-    machine: Machine, windows: Sequence[Observed], tell: Callable[[str], None] = lambda _: None
+    ways: Sequence[Curves[Any]], windows: Sequence[Observed], tell: Callable[[str], None] = lambda _: None
 ) -> list[Candidate]:
-    """Both families, with and without correction, each fitted and cross-validated over configurations."""
+    """All ways, with and without correction, each fitted and cross-validated over configurations."""
     from sklearn.model_selection import GroupKFold
 
     labels = [str(one.configuration) for one in windows]
     folds = list(GroupKFold(min(_FOLDS, len(set(labels)))).split(labels, groups=labels))
     observed = np.log([(one.mean_latency_s, one.cpu_s) for one in windows])
     found = []
-    for family in FAMILIES:
-        tell(f"{family}: fit")
-        whole = fit(family, machine, windows)
-        errors = {correction: np.empty((len(windows), 2)) for correction in CORRECTIONS}
+    for curves in ways:
+        tell(f"{curves.name}: fit")
+        whole = fit(curves, windows)
+        kinds: Sequence[Correction] = CORRECTIONS if isinstance(curves, CpuCurves) else ("none",)
+        errors = {correction: np.empty((len(windows), 2)) for correction in kinds}
         for number, (train, test) in enumerate(folds, start=1):
-            tell(f"{family}: fold {number} of {len(folds)}")
+            tell(f"{curves.name}: fold {number} of {len(folds)}")
             seen, unseen = [windows[one] for one in train], [windows[one] for one in test]
-            part = fit(family, machine, seen, whole).profile
-            for correction in CORRECTIONS:
-                profile = _corrected(part, machine, seen, correction)
-                errors[correction][test] = np.log(simulate(profile, machine.space, unseen)) - observed[test]
-        for correction in CORRECTIONS:
-            fitted = replace(whole, profile=_corrected(whole.profile, machine, windows, correction))
-            found.append(Candidate(family, correction, fitted, errors[correction]))
+            part = fit(curves, seen, whole).profile
+            for correction in kinds:
+                profile = _corrected(part, curves.machine, seen, correction)
+                said = simulate(profile, curves.machine, unseen, processor=curves.processor)
+                errors[correction][test] = np.log(said) - observed[test]
+        for correction in kinds:
+            fitted = replace(whole, profile=_corrected(whole.profile, curves.machine, windows, correction))
+            found.append(Candidate(curves, correction, fitted, errors[correction]))
     return found
 
 
 def _corrected(
-    profile: CpuProfile, machine: Machine, windows: Sequence[Observed], correction: Correction
-) -> CpuProfile:
-    if correction == "none":
+    profile: Profile, machine: Machine, windows: Sequence[Observed], correction: Correction
+) -> Profile:
+    if correction == "none" or not isinstance(profile, CpuProfile):
         return profile
-    return corrected(profile, machine.space, windows, speed=correction == "all")
+    return corrected(profile, machine, windows, speed=correction == "all")
 
 
 def choose(found: Sequence[Candidate], configurations: Sequence[Configuration]) -> Candidate:
     """The least held-out error of latency; a correction has to pay, of speed first, then of CPU seconds."""
-    best = {
-        correction: min(
-            (one for one in found if one.correction == correction), key=lambda one: one.error["latency"]
-        )
-        for correction in CORRECTIONS
-    }
-    if _pays(best["none"], best["all"], 0, configurations):
-        return best["all"]
-    return best["cpu"] if _pays(best["none"], best["cpu"], 1, configurations) else best["none"]
+    best = {one.correction: one for one in sorted(found, key=lambda one: -one.error["latency"])}
+    in_order: tuple[tuple[Correction, int], ...] = (("all", 0), ("cpu", 1))
+    for correction, column in in_order:
+        better = best.get(correction)
+        if better is not None and _pays(best["none"], better, column, configurations):
+            return better
+    return best["none"]
 
 
 def _pays(less: Candidate, more: Candidate, column: int, configurations: Sequence[Configuration]) -> bool:
@@ -173,37 +181,6 @@ def _pays(less: Candidate, more: Candidate, column: int, configurations: Sequenc
     gain = pd.Series(np.abs(less.errors[:, column]) - np.abs(more.errors[:, column]))
     gains = gain.groupby(pd.Series([str(one) for one in configurations])).mean()
     return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
-
-
-def as_yaml(profile: CpuProfile) -> dict[str, Any]:
-    """The profile as in conf/hardware, provenance aside; numbers to six digits."""
-    service, curves = profile.service, profile.interference
-    numbers: dict[str, Any] = {
-        "sequential_s": service.mean_s,
-        "inter_op_fraction": curves.inter_op_fraction,
-        "intra_op_fraction": curves.intra_op_fraction,
-        "synchronisation": curves.synchronisation,
-        "memory_contention": curves.memory_contention,
-        "oversubscription": curves.oversubscription,
-        "spinning": curves.spinning,
-        "size_share": service.size_share,
-        "service_cv": service.cv,
-        "overhead_s": service.overhead_s,
-        "idle_slowdown": service.idle_slowdown,
-        "idle_time_s": service.idle_time_s,
-    }
-    if profile.correction is not None:
-        numbers["correction"] = {
-            key: getattr(profile.correction, key).tolist()
-            for key in ("lengths", "at", "log_speed", "log_cpu")
-        }
-    return {
-        "name": profile.name,
-        "cores": curves.cores,
-        "interference": curves.family,
-        "unbatched_requests": profile.unbatched_requests,
-        "models": {profile.model: rounded(numbers)},
-    }
 
 
 def rounded(content: Any) -> Any:

@@ -16,9 +16,9 @@ from experiments.calibration.fitting import (
     UNBATCHED_PER_CORE,
     Candidate,
     alone,
-    as_yaml,
     candidates,
     choose,
+    curves_of,
     observations,
     rounded,
 )
@@ -26,11 +26,12 @@ from experiments.calibration.measuring import Conditions
 from experiments.calibration.residual_figure import draw
 from experiments.calibration.windows import WindowTable, is_clean
 from experiments.figures import style
-from serving.configuration import ConfigurationSpace, parallelism_space
+from serving.configuration import ConfigurationSpace, batching_space, parallelism_space
 from serving.errors import UsageError
+from sim import fit_batching, fit_cpu
 from sim.fit import Machine, Observed, simulate
+from sim.gpu import GpuProfile
 
-_KNOBS = ("request_parallelism", "inter_op_parallelism", "intra_op_parallelism")
 _HEADER = """\
 # Written by `python -m experiments.calibrate`: fitted to windows that were measured on a real machine.
 # What each number means: docs/simulator.md; how it was measured and fitted: docs/calibration.md.
@@ -38,7 +39,7 @@ _HEADER = """\
 
 
 def read_profile(
-    model: str, file: Path, conditions: Conditions
+    model: str, file: Path, knobs: Sequence[str], conditions: Conditions
 ) -> tuple[pd.DataFrame, list[Observed], Machine]:
     """The windows that can be fitted to, as rows and as observations, and what is known beside them.
 
@@ -47,8 +48,8 @@ def read_profile(
     """
     if not file.exists():
         raise UsageError(f"profile={file} is not there, stage=profile measures it")
-    rows = WindowTable(file, _KNOBS).read()
-    space = _space(rows)
+    rows = WindowTable(file, knobs).read()
+    space = _space(rows, knobs)
 
     def like(window_s: float, seed: int) -> Conditions:
         return replace(conditions, window_s=window_s, seed=seed)
@@ -57,7 +58,7 @@ def read_profile(
     share, spread, alone_s = alone(rows)
     cores = int(rows["cores"].iloc[-1])
     known = Machine(
-        name=model,
+        name=label(model, knobs),
         model=model,
         cores=cores,
         unbatched_requests=UNBATCHED_PER_CORE * cores,
@@ -72,6 +73,7 @@ def read_profile(
 def write_fit(
     model: str,
     file: Path,
+    knobs: Sequence[str],
     conditions: Conditions,
     target: Path,
     tell: Callable[[str], None] = lambda _: None,
@@ -83,28 +85,35 @@ def write_fit(
     Raises:
         UsageError: if there is no table, or too little in it.
     """
-    rows, windows, known = read_profile(model, file, conditions)
-    found = candidates(known, windows, tell)
+    rows, windows, known = read_profile(model, file, knobs, conditions)
+    found = candidates(curves_of(known), windows, tell)
     chosen = choose(found, [one.configuration for one in windows])
     target.mkdir(parents=True, exist_ok=True)
-    path = target / f"{model}.yaml"
-    content = as_yaml(chosen.fitted.profile) | {"provenance": _provenance(file, rows, found, chosen)}
+    path = target / f"{known.name}.yaml"
+    profile = chosen.fitted.profile
+    as_yaml = fit_batching.as_yaml if isinstance(profile, GpuProfile) else fit_cpu.as_yaml
+    content = rounded(as_yaml(profile)) | {"provenance": _provenance(file, knobs, rows, found, chosen)}
     path.write_text(_HEADER + yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100))
-    said = simulate(chosen.fitted.profile, known.space, windows)
+    said = simulate(profile, known, windows, processor=chosen.curves.processor)
     style.apply()
-    return [path, *style.save(draw(model, rows, _KNOBS, chosen, said[:, 1]), target)]
+    return [path, *style.save(draw(known.name, rows, knobs, chosen, said[:, 1]), target)]
 
 
-def _space(rows: pd.DataFrame) -> ConfigurationSpace:
+def label(model: str, knobs: Sequence[str]) -> str:
+    """What files about a model with these knobs are called."""
+    return f"{model}_batching" if "batch_threads" in knobs else model
+
+
+def _space(rows: pd.DataFrame, knobs: Sequence[str]) -> ConfigurationSpace:
     """The grid of the values that were measured."""
-    request, inter_op, intra_op = (sorted(int(one) for one in rows[knob].unique()) for knob in _KNOBS)
-    if not request:
+    first, second, third = (sorted(int(one) for one in rows[knob].unique()) for knob in knobs)
+    if not first:
         raise UsageError("nothing has been profiled yet, stage=profile measures it")
-    return parallelism_space(request, inter_op, intra_op)
+    return (batching_space if "batch_threads" in knobs else parallelism_space)(first, second, third)
 
 
 def _provenance(
-    file: Path, rows: pd.DataFrame, found: Sequence[Candidate], chosen: Candidate
+    file: Path, knobs: Sequence[str], rows: pd.DataFrame, found: Sequence[Candidate], chosen: Candidate
 ) -> dict[str, Any]:
     closed = rows["mode"] == "closed"
     provenance: dict[str, Any] = rounded(
@@ -117,7 +126,7 @@ def _provenance(
             "windows": {
                 "closed": int(closed.sum()),
                 "open": int((~closed).sum()),
-                "configurations": len(rows[list(_KNOBS)].drop_duplicates()),
+                "configurations": len(rows[list(knobs)].drop_duplicates()),
                 "disturbed": int((~is_clean(rows)).sum()),
             },
             "held_out_log_error": {one.name: one.error for one in found},

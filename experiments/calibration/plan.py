@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +38,17 @@ KINDS: tuple[tuple[Mode, float], ...] = (
 )  # fmt: skip
 
 
+# Batches are filled by more clients.
+BATCHING_KINDS: tuple[tuple[Mode, float], ...] = (
+    ("closed", 32), ("closed", 1), ("open", 0.5), ("closed", 4), ("open", 0.7), ("closed", 12), ("open", 0.3),
+)  # fmt: skip
+
+
+def kinds_of(space: ConfigurationSpace) -> tuple[tuple[Mode, float], ...]:
+    """What is measured of every configuration, saturation first."""
+    return BATCHING_KINDS if "batch_size" in space.names else KINDS
+
+
 def split(space: ConfigurationSpace) -> tuple[list[Configuration], list[Configuration]]:
     """Configurations to fit, from far apart to close together, and those held out.
 
@@ -52,11 +62,12 @@ def split(space: ConfigurationSpace) -> tuple[list[Configuration], list[Configur
     return [configurations[one] for one in order], [configurations[one] for one in np.flatnonzero(out)]
 
 
-def plan(space: ConfigurationSpace, kinds: Sequence[tuple[Mode, float]] = KINDS) -> list[Window]:
+def plan(space: ConfigurationSpace) -> list[Window]:
     """All windows of a profile, in the order in which they are measured: a budget cuts off the end.
 
     A configuration's first window is a closed loop, which its rates are shares of.
     """
+    kinds = kinds_of(space)
     fitted, _ = split(space)
     block = -(-len(fitted) // _BLOCKS)
     ranked = [

@@ -18,7 +18,7 @@ from experiments.calibration.measuring import (
     serve_open,
     when_and_where,
 )
-from experiments.calibration.plan import Window, split
+from experiments.calibration.plan import Window, kinds_of, split
 from experiments.calibration.windows import WindowTable, summary
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.slot import Slot
@@ -29,7 +29,6 @@ TRACE_SLOTS = 12
 _TRACED = 2  # configurations
 _TRACE_SHARE = 0.45  # mean rate of the trace over what the configuration can serve
 _DAY_S = 86400.0
-_CLIENTS = 8
 _REPEATS = 5  # of the simulator, over the chance in service times
 _SATURATED_S = 60.0
 
@@ -39,8 +38,13 @@ Make = Callable[[], ClosedLoopSystem]
 def capacity_rps(simulator: ClosedLoopSystem, configuration: Configuration) -> float:
     """Throughput of a closed loop in the simulator, for which nothing need be measured."""
     simulator.reset(0)
-    measured = simulator.serve_closed(configuration, _CLIENTS, _SATURATED_S, np.ones(1))
+    measured = simulator.serve_closed(configuration, _clients(simulator.space), _SATURATED_S, np.ones(1))
     return measured.completions / _SATURATED_S
+
+
+def _clients(space: ConfigurationSpace) -> int:
+    """So many saturate a configuration."""
+    return int(kinds_of(space)[0][1])
 
 
 def rates_rps(simulator: ClosedLoopSystem, configurations: Sequence[Configuration]) -> list[float]:
@@ -56,7 +60,7 @@ def rates_rps(simulator: ClosedLoopSystem, configurations: Sequence[Configuratio
 def plan(space: ConfigurationSpace, simulator: ClosedLoopSystem) -> list[Window]:
     """Every held-out configuration saturated by clients, and at every rate."""
     _, held_out = split(space)
-    saturated = [Window(one, "closed", _CLIENTS) for one in held_out]
+    saturated = [Window(one, "closed", _clients(space)) for one in held_out]
     rates = rates_rps(simulator, held_out)
     return saturated + [Window(one, "rate", rate) for rate in rates for one in held_out]
 

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from serving.errors import UsageError
-from sim.system import SimulatedCpu
+from sim.system import SimulatedCpu, SimulatedGpu, SimulatedServers
 
-_KNOBS = ("request_parallelism", "inter_op_parallelism", "intra_op_parallelism")
+CPU_KNOBS = ("request_parallelism", "inter_op_parallelism", "intra_op_parallelism")
+BATCHING_KNOBS = ("batch_threads", "batch_size", "batch_timeout_us")
 
 
-def simulated_testbed(plain: dict[str, Any], hardware: dict[str, Any], **settings: Any) -> SimulatedCpu:
+def simulated_testbed(plain: dict[str, Any], hardware: dict[str, Any], **settings: Any) -> SimulatedServers:
     """The servers of these settings, simulated.
 
     Args:
         plain: settings of a testbed's run (or of the simulator in its place).
         hardware: a fitted profile.
         **settings: of ``sim.system.SimulatedServers``.
-
-    Raises:
-        UsageError: if the system has other knobs.
     """
-    system = plain["system"]
+    system, model = plain["system"], plain["model"]["name"]
+    given: dict[str, Any] = {"slo_s": plain["objective"]["slo_s"], "queue_limit": system["queue_limit"]}
     if "batch_threads" in system:
-        raise UsageError(f"system={system['name']}: only request, inter-op and intra-op can be simulated so")
-    grids = system.get("grids") or {name: system[name] for name in _KNOBS}
-    given = {"slo_s": plain["objective"]["slo_s"], "queue_limit": system["queue_limit"], "grids": grids}
-    return SimulatedCpu(hardware, plain["model"]["name"], **(given | settings))
+        grids = {name: system[name] for name in BATCHING_KNOBS}
+        return SimulatedGpu(hardware, model, **(grids | given | settings))
+    grids = system.get("grids") or {name: system[name] for name in CPU_KNOBS}
+    return SimulatedCpu(hardware, model, grids=grids, **(given | settings))

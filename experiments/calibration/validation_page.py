@@ -71,9 +71,7 @@ def _trace(axes: Any, part: pd.DataFrame, title: str) -> None:
     axes.set_ylabel("latency (ms)")
 
 
-def page(
-    model: str, found: Agreement, rows: pd.DataFrame, knobs: Sequence[str], hardware: dict[str, Any]
-) -> str:
+def page(model: str, found: Agreement, rows: pd.DataFrame, knobs: Sequence[str], corrected: bool) -> str:
     """Markdown: what was compared, the numbers, the picture, and every window."""
     rows = with_share(rows, knobs)
     machine = f"{rows['cpu'].iloc[-1]}, {int(rows['cores'].iloc[-1])} cores, {rows['measured_at'].max()[:10]}"
@@ -104,8 +102,8 @@ def page(
     table = "".join(f"| {name} | {value} |\n" for name, value in numbers)
     return (
         f"# {model}: the calibrated simulator against the testbed\n\n"
-        f"The same requests in both worlds, under configurations that the fit ({hardware['interference']}"
-        f"{', corrected' if 'correction' in hardware['models'][model] else ''}) did not see. {machine}. "
+        f"The same requests in both worlds, under configurations that the fit"
+        f"{' (corrected)' if corrected else ''} did not see. {machine}. "
         f"{disturbed} of {len(rows)} windows and slots were disturbed by others on the machine.\n\n"
         f"| | |\n| --- | --- |\n{table}\n![Simulated against measured]({model}_both.png)\n\n"
         f"Every window, in milliseconds:\n\n{_windows(rows, knobs)}"

@@ -130,7 +130,8 @@ def summary(
     latency_s = measured.latency_s if measured.latency_s is not None else np.empty(0)
     host = measured.host
     done = max(1, measured.completions)
-    cpu_s = host.server_cpu_s if host else (measured.cpu_utilisation or 0.0) * cores * window_s
+    busy = measured.cpu_utilisation or measured.gpu_utilisation or 0.0  # of a simulated machine
+    cpu_s = host.server_cpu_s if host else busy * cores * window_s
     return {
         "window_s": window_s,
         "arrivals": measured.arrivals,

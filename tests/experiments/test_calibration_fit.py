@@ -1,5 +1,7 @@
 """The whole chain where the truth is known: a simulated machine is profiled, fitted and validated."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,9 @@ from experiments.calibration.agreement import agreement, tau
 from experiments.calibration.hardware_file import read_profile
 from experiments.calibration.measuring import Conditions
 from experiments.settings import compose_settings
-from sim.fit import fit, parameters
+from sim.fit import fit
+from sim.fit_batching import BatchCurves
+from sim.fit_cpu import CpuCurves
 from sim.hardware import cpu_profile
 from workloads.sizes import RequestSizes
 
@@ -19,6 +23,8 @@ TRUTH = {
     "memory_contention": 0.15, "oversubscription": 0.2, "spinning": 0.4, "service_cv": 0.15,
     "overhead_s": 0.005, "idle_slowdown": 0.25,
 }  # fmt: skip
+BATCHES = {"fixed_s": 0.01, "request_s": 0.008, "contention": 0.5, "kernel_share": 0.7}
+BATCHING = {"batch_threads": [1, 2, 4], "batch_size": [1, 4, 16], "batch_timeout_us": [0, 1000, 10000]}
 KNOBS = ["request_parallelism", "inter_op_parallelism", "intra_op_parallelism"]
 
 
@@ -38,17 +44,47 @@ def test_known_parameters_are_recovered_within_their_intervals(family, tmp_path)
     file = tmp_path / "profile.csv"
     assert calibrate.main([*settings, "stage=profile", f"profile={file}", "budget=100"]) == 0
     plain = calibrate.settings(settings)
-    windows, known = read_profile("inception_v3", file, Conditions(6.0, RequestSizes(), 0, 2))[1:]
-    found = fit(family, known, windows)
-    numbers = parameters(found.profile)
+    conditions = Conditions(6.0, RequestSizes(), 0, 2)
+    windows, known = read_profile("inception_v3", file, KNOBS, conditions)[1:]
+    found = fit(CpuCurves(known, family), windows)
     for key, (low, high) in found.intervals.items():
-        margin = 0.5 * (high - low)  # sixteen intervals of 95 % in all, and all windows share their chance
+        margin = 0.5 * (high - low)  # sixteen intervals of 95 % in all, of a linearised model
         assert low - margin <= TRUTH[key] <= high + margin, (key, low, TRUTH[key], high)
         assert high - low < 0.5 * max(TRUTH[key], 0.1), (key, low, high)
-        assert low <= numbers[key] <= high
+        assert low <= found.numbers[key] <= high
     assert found.profile.interference.spinning == pytest.approx(TRUTH["spinning"], abs=0.05)
     assert found.profile.service.cv == pytest.approx(TRUTH["service_cv"], rel=0.1)
     assert plain["hardware"]["cores"] == known.cores
+
+
+def batching_machine(folder):
+    """Settings that stand for a machine with known batch times."""
+    content = {
+        "name": "truth", "processor": "gpu", "unbatched_requests": 8, "models": {"inception_v3": BATCHES},
+    }  # fmt: skip
+    (folder / "truth.yaml").write_text(yaml.safe_dump(content))
+    grids = [f"system.{name}={values}" for name, values in BATCHING.items()]
+    return ["system=sim_gpu", *grids, f"hardware.file={folder / 'truth.yaml'}", "progress=false"]
+
+
+def test_batch_times_are_recovered_within_their_intervals_and_foretell_the_rest(tmp_path):
+    settings = batching_machine(tmp_path)
+    own = [f"profile={tmp_path / 'profile.csv'}", f"target={tmp_path}", "budget=100"]
+    assert calibrate.main([*settings, *own]) == 0
+    conditions = Conditions(6.0, RequestSizes(), 0, os.cpu_count() or 1)
+    file, names = tmp_path / "profile.csv", list(BATCHING)
+    windows, known = read_profile("inception_v3", file, names, conditions)[1:]
+    found = fit(BatchCurves(known), windows)
+    for key, (low, high) in found.intervals.items():
+        assert low <= BATCHES[key] <= high or found.numbers[key] == pytest.approx(BATCHES[key], rel=0.01), key
+        assert high - low < 0.2 * BATCHES[key]
+    assert found.profile.kernel_share == pytest.approx(BATCHES["kernel_share"], abs=0.05)
+    fitted = tmp_path / "inception_v3_batching.yaml"
+    own = [f"fitted={fitted}", f"measured={tmp_path / 'both.csv'}", "budget=100"]
+    assert validate.main([*settings, *own]) == 0
+    compared = agreement(pd.read_csv(tmp_path / "inception_v3_batching_both.csv"), names)
+    assert compared.mape.value < 3
+    assert compared.tau > 0.9
 
 
 @pytest.fixture(scope="module")

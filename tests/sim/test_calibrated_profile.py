@@ -140,7 +140,7 @@ def test_clients_keep_so_many_requests_going(clients):
     speed = np.array([0.0, 1.0, 0.8, 0.5])
     rng = np.random.default_rng(1)
     demand_s = rng.uniform(0.5, 1.5, 4000)
-    latency_s, completed_s, time_s = closed_loop(speed, 3, demand_s, 0.1, clients, 1e9)
+    latency_s, completed_s, time_s = closed_loop(speed, 3, demand_s, 0.1, clients, 1e9, 1, 0.0, 0.0)
     assert len(latency_s) == 4000
     assert (np.diff(completed_s) >= 0).all()
     assert len(latency_s) / completed_s[-1] * latency_s.mean() == pytest.approx(clients, rel=0.01)
@@ -154,8 +154,28 @@ def test_clients_keep_so_many_requests_going(clients):
 
 def test_a_closed_loop_stops_at_its_time_and_at_its_last_request():
     speed, demand_s = np.array([0.0, 1.0]), np.ones(100)
-    latency_s, completed_s, time_s = closed_loop(speed, 1, demand_s, 0.0, 2, 10.5)
+    latency_s, completed_s, time_s = closed_loop(speed, 1, demand_s, 0.0, 2, 10.5, 1, 0.0, 0.0)
     assert len(latency_s) == 10
     assert completed_s[-1] == 10.0
     assert time_s.sum() == 10.5
-    assert len(closed_loop(speed, 1, demand_s, 0.0, 200, 1e9)[0]) == 100
+    assert len(closed_loop(speed, 1, demand_s, 0.0, 200, 1e9, 1, 0.0, 0.0)[0]) == 100
+
+
+def test_clients_fill_a_batch_or_its_time_runs_out():
+    speed, demand_s = np.array([0.0, 1.0, 0.5]), np.full(120, 0.1)
+    full = closed_loop(speed, 2, demand_s, 0.0, 4, 1e9, 4, 0.03, 0.2)
+    assert full[0] == pytest.approx(np.full(120, 0.2 + 4 * 0.1))
+    assert full[2] == pytest.approx([0.0, 30 * 0.6, 0.0])
+    alone = closed_loop(speed, 2, demand_s, 0.0, 1, 1e9, 4, 0.03, 0.2)
+    assert alone[0] == pytest.approx(np.full(120, 0.03 + 0.2 + 0.1))
+    assert alone[2] == pytest.approx([120 * 0.03, 120 * 0.3, 0.0])
+
+
+def test_with_batches_too_as_many_requests_are_kept_going():
+    speed = np.array([0.0, 1.0, 0.7])
+    demand_s = np.random.default_rng(1).uniform(0.5, 1.5, 4000)
+    latency_s, completed_s, time_s = closed_loop(speed, 2, demand_s, 0.1, 7, 1e9, 3, 0.4, 0.5)
+    assert len(latency_s) == 4000
+    assert (np.diff(completed_s) >= 0).all()
+    assert len(latency_s) / completed_s[-1] * latency_s.mean() == pytest.approx(7, rel=0.01)
+    assert time_s.sum() == pytest.approx(completed_s[-1])
