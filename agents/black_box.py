@@ -48,7 +48,7 @@ class OptunaAgent:
     ) -> None:
         if trials < 1:
             raise UsageError(f"trials={trials}, expected an integer >= 1")
-        optuna = load_extra("optuna", "optuna", "agent=optuna")
+        optuna = load_extra("optuna", "optuna", "it")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.space, self.trials = space, trials
         self.start = first_index(space, start)

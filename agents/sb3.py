@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cache
 from io import BytesIO
 from types import ModuleType
 from typing import Any
@@ -25,15 +24,14 @@ from serving.observation import Observation
 Array = NDArray[np.float32]
 
 
-@cache
 def library(name: str) -> ModuleType:
     """A module of Stable-Baselines3, with PyTorch held to one thread: its networks are small.
 
     Raises:
         UsageError: saying what to install, if it is not there.
     """
-    found = load_extra(name, "sb3", "agent=sb3_*")
-    load_extra("torch", "sb3", "agent=sb3_*").set_num_threads(1)
+    found = load_extra(name, "sb3", "it")
+    load_extra("torch", "sb3", "it").set_num_threads(1)
     return found
 
 

@@ -21,12 +21,12 @@ from serving.workload import Workload
 LoadSeen = Literal["previous", "current"]
 
 
-def action_space(space: ConfigurationSpace) -> gymnasium.spaces.Discrete:
+def action_space(space: ConfigurationSpace) -> gymnasium.Space[np.int64]:
     """Flat indices of the configurations."""
     return gymnasium.spaces.Discrete(space.size)
 
 
-def observation_space() -> gymnasium.spaces.Box:
+def observation_space() -> gymnasium.Space[NDArray[np.float32]]:
     """What ``Observation.as_array`` gives: shape (9,), not scaled."""
     return gymnasium.spaces.Box(0.0, np.inf, (len(Observation.FIELDS),), np.float32)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from agent_worlds import Surface
@@ -82,12 +80,6 @@ def test_its_questions_get_better_than_chance_and_its_answer_better_still():
     chance = (surface.cost / surface.cost.min(axis=1, keepdims=True)).mean()
     assert np.mean(ratios[40:90]) < 0.6 * chance
     assert np.mean(ratios[-50:]) < 1.25
-
-
-def test_without_optuna_one_line_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(UsageError, match=r"^agent=optuna needs optuna: pip install -e '\.\[optuna\]'$"):
-        make()
 
 
 def test_a_budget_of_no_trials_is_refused():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -47,6 +49,20 @@ def test_what_no_constructor_checks_is_still_one_line(overrides, message):
     with pytest.raises(UsageError, match=message) as refused:
         build_agent(plain, build_env(plain), lambda: None)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("agent", "module", "extra"),
+    [("optuna", "optuna", "optuna"), ("sb3_ppo", "stable_baselines3", "sb3")],
+)
+def test_what_is_not_installed_is_one_line_that_says_how_to(agent, module, extra, monkeypatch):
+    for name in [one for one in sys.modules if one.startswith(f"{module}.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    plain = compose_settings([f"agent={agent}", "truth=false", "slots=2"])
+    line = f"agent={agent}: the agent cannot be made: it needs {module}: pip install -e '.[{extra}]'"
+    with pytest.raises(UsageError, match=f"^{re.escape(line)}$"):
+        build_agent(plain, build_env(plain), lambda: None)
 
 
 def test_the_error_of_a_users_own_agent_is_left_as_it_is():
