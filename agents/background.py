@@ -24,10 +24,13 @@ class BackgroundAgent:
 
     Args:
         agent: learns and acts, never at the same time.
+
+    Attributes:
+        agent: the same, for what needs no background.
     """
 
     def __init__(self, agent: Agent) -> None:
-        self._agent = agent
+        self.agent = agent
         self._stored: list[_Slot] = []
         self._thread: Thread | None = None
         self._failure: BaseException | None = None
@@ -36,7 +39,7 @@ class BackgroundAgent:
     def act(self, observation: Observation) -> Configuration:
         """The agent's choice, one slot behind; then start learning what is stored."""
         self._join()
-        configuration = self._agent.act(observation)
+        configuration = self.agent.act(observation)
         slots, self._stored = self._stored, []
         if slots:
             self._thread = Thread(target=self._learn, args=(slots,), name="learning")
@@ -58,7 +61,7 @@ class BackgroundAgent:
         began_s = perf_counter()
         try:
             for slot in slots:
-                self._agent.learn(*slot)
+                self.agent.learn(*slot)
             self._learn_s = (perf_counter() - began_s) / len(slots)
         except BaseException as failure:  # handed to the caller's thread
             self._failure = failure
@@ -74,16 +77,16 @@ class BackgroundAgent:
     def diagnostics(self) -> dict[str, Any]:
         """The agent's, and ``background_learn_s``: wall-clock of its last learning, beside serving."""
         self._join()
-        own: dict[str, Any] = getattr(self._agent, "diagnostics", dict[str, Any])()
+        own: dict[str, Any] = getattr(self.agent, "diagnostics", dict[str, Any])()
         return own | {"background_learn_s": self._learn_s}
 
     def state_dict(self) -> dict[str, Any]:
         """The agent's state, and the slot it has not learned from yet."""
         self._join()
-        return {"agent": self._agent.state_dict(), "stored": list(self._stored)}
+        return {"agent": self.agent.state_dict(), "stored": list(self._stored)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self._join()
-        self._agent.load_state_dict(state["agent"])
+        self.agent.load_state_dict(state["agent"])
         self._stored = list(state["stored"])

@@ -5,7 +5,7 @@ of this process. ``cpu_s_per_1000_decisions`` is that of the whole run, simulato
 agent is built; ``act_ms`` and ``learn_ms`` are the mean times of deciding and learning per slot. Another
 agent of the same preset plays some slots first, so that imports and compiled code are not counted; tracing
 of an agent's own TensorFlow graphs is. Agents that need the exhaustive table are left out unless it is
-cached (``python -m experiments.truth``); ``custom`` is nobody.
+cached (``python -m experiments.truth``), and so are those whose extra is not installed; ``custom`` is nobody.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def measure(preset: str, slots: int, warm_up: int) -> dict[str, Any]:
     """The line of one preset.
 
     Raises:
-        UsageError: if the agent needs a table that is not cached.
+        UsageError: if the agent needs a table that is not cached, or an extra that is not installed.
     """
     settings = [f"agent={preset}", "workload=wiki", "system=sim_cpu", "truth=false", "seed=1"]
     _play(compose_settings([*settings, f"slots={warm_up}"]))

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from serving.errors import UsageError
+from serving.extras import load_extra
 
 LOGGERS = ("table", "tensorboard")
 _WALL_CLOCK = ("act_s", "learn_s")  # not in the table, which is deterministic: timings.parquet has them
@@ -101,10 +101,7 @@ def require_tensorboard() -> None:
     Raises:
         UsageError: saying what to install.
     """
-    try:
-        import tensorboard.summary  # noqa: F401
-    except ImportError:
-        raise UsageError("logger=tensorboard needs TensorBoard: pip install -e '.[tensorboard]'") from None
+    load_extra("tensorboard.summary", "tensorboard", "logger=tensorboard")
 
 
 def make_logger(name: str | None, folder: Path) -> Logger | None:

@@ -1,7 +1,9 @@
-"""Agents that learn in a calibrated simulator before their run on real servers begins.
+"""Agents that learn in a simulator before their run begins.
 
 ``pretrain.file=results/hardware/mobilenet_v2.yaml pretrain.slots=500``: the agent first decides and learns in
-so many simulated slots under the run's own workload, with other requests.
+so many simulated slots under the run's own workload, with other requests. The simulator is that of the real
+servers, calibrated; of a simulated run it is the run's own with the hardware of that file, which for a fair
+comparison is not the run's.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments.build import build_env, read_yaml
+from agents.background import BackgroundAgent
+from experiments.build import build_env, build_system, is_simulated, read_yaml
 from experiments.calibration.simulator import simulated_testbed
 from experiments.drain import build_drain_rule
 from experiments.loop import run_loop
 from serving.agent import Agent
+from serving.system import ServingSystem
 
 _STREAM = 0x_7A5_F34  # apart from the requests of the run
 
@@ -24,8 +28,19 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
     """Let the agent learn in the simulator that the settings name; nothing if they name none."""
     if "pretrain" not in plain:
         return
-    hardware = read_yaml(Path(plain["pretrain"]["file"]), "pretrain.file")
-    env = build_env(plain | {"slots": plain["pretrain"]["slots"]}, simulated_testbed(plain, hardware))
+    env = build_env(plain | {"slots": plain["pretrain"]["slots"]}, _simulator(plain))
     seed = int(np.random.SeedSequence([plain["seed"], _STREAM]).generate_state(1)[0])
-    for _ in run_loop(env, agent, seed, drained=build_drain_rule(plain)):
+    # No time passes in here: who learns beside serving learns between slots, and takes nothing into the run.
+    learner = agent.agent if isinstance(agent, BackgroundAgent) else agent
+    for _ in run_loop(env, learner, seed, drained=build_drain_rule(plain)):
         pass
+
+
+def _simulator(plain: dict[str, Any]) -> ServingSystem:
+    hardware = read_yaml(Path(plain["pretrain"]["file"]), "pretrain.file")
+    if not is_simulated(plain):
+        return simulated_testbed(plain, hardware)
+    system = plain["system"]
+    if "change_slot" in system:  # what happens in mid-run is not known before it
+        system = system | {"change_slot": plain["pretrain"]["slots"]}
+    return build_system(plain | {"system": system, "hardware": hardware})

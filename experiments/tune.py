@@ -34,6 +34,7 @@ from experiments.loop import run_loop
 from experiments.search_space import Space, read_space
 from experiments.settings import compose_settings
 from serving.errors import UsageError
+from serving.extras import load_extra
 
 TRIALS = Path("results/tuning")
 _DEFAULTS: dict[str, Any] = {
@@ -136,10 +137,7 @@ def tune(options: Mapping[str, Any]) -> Path:
     plain = compose_settings([f"agent={name}", *common, "truth=false"])
     first = _all_settings(plain)
     space = read_space(CONF / "tuning" / f"{name}.yaml", first)
-    try:
-        import optuna
-    except ImportError:
-        raise UsageError("tuning needs Optuna: pip install -e '.[optuna]'") from None
+    optuna = load_extra("optuna", "optuna", "tuning")
 
     def score(values: dict[str, Any]) -> float:
         return float(np.mean([mean_cost(plain, values, run) for run in range(options["runs"])]))

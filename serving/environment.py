@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.configuration import ConfigurationSpace
 from serving.errors import UsageError
 from serving.measurement import SlotMeasurement
 from serving.objective import Objective
@@ -18,6 +19,16 @@ from serving.system import ServingSystem
 from serving.workload import Workload
 
 LoadSeen = Literal["previous", "current"]
+
+
+def action_space(space: ConfigurationSpace) -> gymnasium.Space[np.int64]:
+    """Flat indices of the configurations."""
+    return gymnasium.spaces.Discrete(space.size)
+
+
+def observation_space() -> gymnasium.Space[NDArray[np.float32]]:
+    """What ``Observation.as_array`` gives: shape (9,), not scaled."""
+    return gymnasium.spaces.Box(0.0, np.inf, (len(Observation.FIELDS),), np.float32)
 
 
 class ServingEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
@@ -52,9 +63,7 @@ class ServingEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         self.slots = slots
         self.load_seen = load_seen
         self.bins = LoadBins(workload.max_load_rps, load_bins)
-        self.action_space = gymnasium.spaces.Discrete(system.space.size)
-        shape = (len(Observation.FIELDS),)
-        self.observation_space = gymnasium.spaces.Box(0.0, np.inf, shape, np.float32)
+        self.action_space, self.observation_space = action_space(system.space), observation_space()
         self._upcoming: Iterator[Slot] = iter(())
         self._next: Slot | None = None
 

@@ -22,7 +22,7 @@ OURS = [
     "sequential", "tf_default", "oracle", "deeprm", "deeprm_joint", "deeprm_increment",
     "capes", "capes_published",
     "rrl_plus", "rrl_plus_paper", "rrl_plus_nn", "gp", "gp_lcb", "gp_safe",
-    "linucb", "aimd", "serf", "packrat",
+    "linucb", "aimd", "serf", "packrat", "optuna",
     "q_learning_tuned", "rrl_tuned", "rrl_plus_tuned", "deeprm_tuned", "capes_tuned",
 ]  # fmt: skip
 
@@ -80,7 +80,7 @@ def test_rrl_learns_to_within_a_fifth_of_the_best_with_small_regions_too(overrid
 
 STEEPNESS = {"smooth": 0.5, "steep": 1.5}
 SEEDS_WITHIN = {"yes": range(9, 11), "nearly": range(7, 10), "no": range(7)}
-QUICK = {"q_learning", "q_learning_tuned", "rrl", "rrl_tuned", "rrl_paper", "deeprm"}
+QUICK = {"q_learning", "q_learning_tuned", "rrl", "rrl_tuned", "rrl_paper", "deeprm", "optuna"}
 
 
 def documented() -> list[tuple[str, dict[str, Any], str, str]]:

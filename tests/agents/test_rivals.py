@@ -131,7 +131,7 @@ def test_a_profile_is_spread_over_the_grid():
     assert sorted(chosen)[-1] > 90
 
 
-@pytest.mark.parametrize("preset", ["linucb", "aimd", "serf", "packrat", "gp_safe"])
+@pytest.mark.parametrize("preset", ["linucb", "aimd", "serf", "packrat", "optuna", "gp_safe"])
 def test_goes_on_from_a_saved_state(preset):
     surface = Surface.smooth(size=5, loads=2)
     agent = build(preset, surface, 0)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from importlib.util import find_spec
+
 import pytest
 
 from experiments.build import agent_wants, build_agent, build_env
@@ -47,6 +51,20 @@ def test_what_no_constructor_checks_is_still_one_line(overrides, message):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("agent", "module", "extra"),
+    [("optuna", "optuna", "optuna"), ("sb3_ppo", "stable_baselines3", "sb3")],
+)
+def test_what_is_not_installed_is_one_line_that_says_how_to(agent, module, extra, monkeypatch):
+    for name in [one for one in sys.modules if one.startswith(f"{module}.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    plain = compose_settings([f"agent={agent}", "truth=false", "slots=2"])
+    line = f"agent={agent}: the agent cannot be made: it needs {module}: pip install -e '.[{extra}]'"
+    with pytest.raises(UsageError, match=f"^{re.escape(line)}$"):
+        build_agent(plain, build_env(plain), lambda: None)
+
+
 def test_the_error_of_a_users_own_agent_is_left_as_it_is():
     plain = compose_settings(["agent=custom", f"agent._target_={__name__}.Broken", "truth=false", "slots=2"])
     with pytest.raises(Exception, match="my own fault") as raised:
@@ -54,7 +72,8 @@ def test_the_error_of_a_users_own_agent_is_left_as_it_is():
     assert not isinstance(raised.value, UsageError)
 
 
-LEARNERS = sorted(path.stem for path in (CONF / "agent").glob("*.yaml") if path.stem != "custom")
+NOBODYS = ("custom",) if find_spec("stable_baselines3") else ("custom", "sb3_dqn", "sb3_ppo")
+LEARNERS = sorted(path.stem for path in (CONF / "agent").glob("*.yaml") if path.stem not in NOBODYS)
 
 
 def first_played(preset, *overrides):

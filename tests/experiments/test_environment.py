@@ -1,5 +1,8 @@
 """The Gymnasium environment, as everyone else's agents meet it."""
 
+import re
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
@@ -18,6 +21,31 @@ def env():
 
 def test_it_passes_gymnasiums_own_check(env):
     check_env(env.unwrapped, skip_render_check=True)
+
+
+def test_it_passes_stable_baselines3s_own_check(env):
+    pytest.importorskip("stable_baselines3.common.env_checker").check_env(env.unwrapped)
+
+
+def readme(library):
+    """The README's code that begins so."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    (snippet,) = re.findall(rf'```python\n({library}\n[^`]*"rrl/Simulated-v0"[^`]*)```', text)
+    return snippet
+
+
+def test_what_the_readme_does_with_gymnasium_works():
+    names = {}
+    exec(readme("import gymnasium"), names)
+    assert names["reward"] == -names["info"]["cost"]
+    assert names["observation"].shape == (9,)
+
+
+def test_what_the_readme_does_with_stable_baselines3_works():
+    pytest.importorskip("stable_baselines3")
+    names = {}
+    exec(readme("from stable_baselines3 import PPO"), names)
+    assert names["model"].num_timesteps >= 500
 
 
 def test_an_episode_is_truncated_after_its_slots(env):

@@ -75,7 +75,7 @@ def test_an_unknown_logger_is_refused():
 def test_without_tensorboard_one_line_says_what_to_install(tmp_path):
     done = run(tmp_path, "logger=tensorboard")
     assert done.returncode == 2
-    assert done.stderr == "logger=tensorboard needs TensorBoard: pip install -e '.[tensorboard]'\n"
+    assert done.stderr == "logger=tensorboard needs tensorboard: pip install -e '.[tensorboard]'\n"
     assert not (tmp_path / "runs").exists()
 
 

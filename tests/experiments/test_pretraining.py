@@ -4,7 +4,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from agents.background import BackgroundAgent
 from experiments.build import build_env, row_settings
+from experiments.cli import CONF
+from experiments.pretraining import pretrain
 from experiments.run import execute
 from experiments.settings import compose_settings
 from serving.errors import UsageError
@@ -42,10 +45,56 @@ def costs(plain, folder):
     return pd.read_parquet(folder / "slots.parquet")["cost"]
 
 
-def test_what_was_learned_in_the_simulator_helps_from_the_first_slot_on(machine, tmp_path):
-    scratch = settings(machine)
-    before = settings(machine, f"pretrain.file={machine}", "pretrain.slots=300")
-    assert costs(before, tmp_path / "b").mean() < 0.9 * costs(scratch, tmp_path / "a").mean()
+@pytest.mark.parametrize("agent", ["q_learning", "gp", "linucb", "serf", "optuna"])
+def test_what_was_learned_in_the_simulator_helps_from_the_first_slot_on(agent, machine, tmp_path):
+    scratch = settings(machine, f"agent={agent}")
+    before = settings(machine, f"agent={agent}", f"pretrain.file={machine}", "pretrain.slots=300")
+    assert costs(before, tmp_path / "b").mean() < 0.6 * costs(scratch, tmp_path / "a").mean()
+
+
+def test_a_simulated_run_is_prepared_on_another_machine(tmp_path):
+    other = CONF / "hardware/admissible/inception_v3_07.yaml"
+    own = ["system.grid_minimum=1", "system.grid_maximum=4", "truth=false", "progress=false", "slots=20"]
+    scratch = compose_settings(["agent=gp", "workload=dynamic", *own])
+    before = compose_settings(
+        ["agent=gp", "workload=dynamic", *own, f"pretrain.file={other}", "pretrain.slots=50"]
+    )
+    assert costs(before, tmp_path / "b").mean() < costs(scratch, tmp_path / "a").mean()
+
+
+class Costs:
+    """Notes which slots it learns from, and what they cost."""
+
+    def __init__(self, configuration):
+        self.configuration, self.learned = configuration, []
+
+    def act(self, observation):
+        return self.configuration
+
+    def learn(self, observation, configuration, cost, next_observation):
+        self.learned.append((observation.slot, cost))
+
+
+def learned(plain, wrap=lambda agent: agent):
+    agent = Costs(build_env(plain).system.space.configurations[-1])
+    pretrain(plain, wrap(agent))
+    return agent.learned
+
+
+def test_nothing_is_left_to_learn_when_the_run_begins(machine):
+    plain = settings(machine, f"pretrain.file={machine}", "pretrain.slots=10")
+    late = learned(plain, BackgroundAgent)
+    assert late == learned(plain)
+    assert [slot for slot, _ in late] == list(range(10))
+
+
+def test_what_changes_in_mid_run_is_not_known_before_it():
+    prepared = [
+        "truth=false", "slots=4", "pretrain.slots=8",
+        f"pretrain.file={CONF / 'hardware/admissible/inception_v3_07.yaml'}",
+    ]  # fmt: skip
+    changing = ["system=sim_cpu_changing", "system.change_slot=2", "system.slowdown=3.0"]
+    assert learned(compose_settings([*changing, *prepared])) == learned(compose_settings(prepared))
 
 
 def test_a_run_without_it_keeps_its_identity_and_one_with_it_has_another(machine):
