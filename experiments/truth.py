@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -20,10 +20,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from experiments.build import is_simulated, resolve
+from experiments.changing import stages
 from experiments.cli import hydra_program
 from experiments.measured_table import measure
 from experiments.records import content_hash
-from serving.cost_table import CostTable
+from serving.cost_table import ChangingCosts, CostTable, Truth
 from serving.slot import Slot
 from sim.exhaustive import Precision, Sweep, sweep, tabulate
 
@@ -84,6 +85,22 @@ def cost_table(plain: dict[str, Any]) -> CostTable | None:
     if stored is None:
         stored = _compute_once(plain)
     return CostTable(stored["load_rps"], stored["cost"], stored["standard_error"], stored["capped"])
+
+
+def truth(plain: dict[str, Any]) -> Truth | None:
+    """The noise-free costs of a system, from the tables of all states that it goes through; None if real."""
+    tables = {slot: table for slot, one in states(plain).items() if (table := cost_table(one)) is not None}
+    return put_together(tables) if tables else None
+
+
+def states(plain: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """Settings of each state that the system is in, by the slot in which it is; one unless it changes."""
+    return {slot: plain | {"system": system} for slot, system in stages(plain["system"]).items()}
+
+
+def put_together(tables: Mapping[int, CostTable]) -> Truth:
+    """The tables of the states, by slot, as one."""
+    return ChangingCosts(tuple(tables), tuple(tables.values())) if len(tables) > 1 else tables[min(tables)]
 
 
 def _compute_once(plain: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -156,8 +173,9 @@ def _sweep_load(plain: dict[str, Any], load_rps: float) -> Sweep:
 def _main(config: DictConfig) -> None:
     plain = resolve(config, HydraConfig.get().runtime.choices)
     if is_simulated(plain):
-        cost_table(plain)
-        print(table_path(plain))
+        truth(plain)
+        for path in dict.fromkeys(table_path(one) for one in states(plain).values()):
+            print(path)
     else:
         print(measure(plain))
 
