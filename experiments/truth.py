@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -81,16 +81,27 @@ def cost_table(plain: dict[str, Any]) -> CostTable | None:
     """The table of a simulated system, from the cache or computed now; None for a real system."""
     if not is_simulated(plain):
         return None
+    return cached_table(plain) or _as_table(_compute_once(plain))
+
+
+def cached_table(plain: dict[str, Any]) -> CostTable | None:
+    """The table that is there already; None where it is not."""
     stored = read_arrays(plain)
-    if stored is None:
-        stored = _compute_once(plain)
+    return None if stored is None else _as_table(stored)
+
+
+def _as_table(stored: Mapping[str, np.ndarray]) -> CostTable:
     return CostTable(stored["load_rps"], stored["cost"], stored["standard_error"], stored["capped"])
 
 
 def truth(plain: dict[str, Any]) -> Truth | None:
-    """The noise-free costs of a system, from the tables of all states that it goes through; None if real."""
-    tables = {slot: table for slot, one in states(plain).items() if (table := cost_table(one)) is not None}
-    return put_together(tables) if tables else None
+    """The noise-free costs of a system in all states that it goes through; None for a real one."""
+    return _put_together(plain, cost_table)
+
+
+def cached_truth(plain: dict[str, Any]) -> Truth | None:
+    """The same from tables that are there already; None where one is not."""
+    return _put_together(plain, cached_table)
 
 
 def states(plain: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -98,9 +109,12 @@ def states(plain: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return {slot: plain | {"system": system} for slot, system in stages(plain["system"]).items()}
 
 
-def put_together(tables: Mapping[int, CostTable]) -> Truth:
-    """The tables of the states, by slot, as one."""
-    return ChangingCosts(tuple(tables), tuple(tables.values())) if len(tables) > 1 else tables[min(tables)]
+def _put_together(plain: dict[str, Any], make: Callable[[dict[str, Any]], CostTable | None]) -> Truth | None:
+    slots = states(plain)
+    tables = tuple(table for one in slots.values() if (table := make(one)) is not None)
+    if len(tables) < len(slots):
+        return None
+    return tables[0] if len(tables) == 1 else ChangingCosts(tuple(slots), tables)
 
 
 def _compute_once(plain: dict[str, Any]) -> dict[str, np.ndarray]:
