@@ -129,7 +129,7 @@ studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce
 	took theory
 
 beyond: SEEDS := 10
-beyond: setup ## after make paper: our agents and rivals there, and all on conditions nobody tuned on (COST)
+beyond: setup ## after make paper: our agents and rivals on its conditions and on others (half an hour)
 	@$(WORDS)
 	$(RUN) experiments.beyond.sweep run=1 seeds=$(SEEDS)
 	took runs

@@ -14,7 +14,7 @@ def stages(system: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
 
     A slow change has a stage in its middle, too: costs are not quite exponential in the work.
     """
-    if system["_target_"] != _CHANGING:
+    if system.get("_target_") != _CHANGING:
         return {0: dict(system)}
     first, slots = int(system["change_slot"]), int(system["change_slots"])
     steady = {key: value for key, value in system.items() if key not in _CHANGE} | {"_target_": _STEADY}

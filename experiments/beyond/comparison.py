@@ -23,7 +23,7 @@ from experiments.statistics import percentile_ends, resample
 Floats = NDArray[np.float64]
 
 RESAMPLES = 2000
-TAU: Floats = np.geomspace(1.0, 30.0, 60)
+TAU: Floats = np.concatenate([np.linspace(1.0, 1.3, 31), np.geomspace(1.31, 30.0, 50)])
 
 
 def profile(strata: Sequence[Floats], tau: Floats = TAU) -> tuple[Floats, Floats, Floats]:
@@ -87,7 +87,7 @@ def improvements(found: Mapping[str, Scores], best: str, presets: Iterable[str])
     """Probability that the best agent scores less than each of the others, on the seeds that both have.
 
     Returns:
-        Columns: preset, value, low, high, conditions (how many both have).
+        Columns: best, preset, value, low, high, conditions (how many both have).
     """
     rows = []
     for preset in presets:
@@ -97,7 +97,7 @@ def improvements(found: Mapping[str, Scores], best: str, presets: Iterable[str])
         if strata:
             value, low, high = improvement(strata)
             numbers = {"value": value, "low": low, "high": high, "conditions": len(strata)}
-            rows.append({"preset": preset} | numbers)
+            rows.append({"best": best, "preset": preset} | numbers)
     return pd.DataFrame(rows)
 
 

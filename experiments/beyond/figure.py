@@ -16,7 +16,7 @@ from experiments.figures import style
 
 _DRAWN = tuple(one for one in AGENTS if one != ORACLE)
 _BOUND = 1.25
-_PANELS = {False: "the paper's conditions", True: "conditions nobody tuned on"}
+_PANELS = {False: "the paper's", True: "nobody tuned on"}  # conditions
 
 
 def draw(found: Mapping[str, Scores], best: str) -> style.Drawing:
@@ -34,13 +34,13 @@ def draw(found: Mapping[str, Scores], best: str) -> style.Drawing:
         chosen = {case.title: found[case.title] for case in CASES if case.unseen == unseen}
         drawn = profiles(chosen, presets)
         most = int(drawn["conditions"].max()) if len(drawn) else 0
-        axis.set_title(f"({letter}) {title} ({most})", loc="left")
+        axis.set_title(f"({letter}) {title}: {most} conditions", loc="left", fontsize=8)
         _profiles(axis, drawn)
-        parts.append(drawn.assign(panel=title, best=""))
+        parts.append(drawn.assign(panel=title))
     axes[0].set_ylabel("share of runs")
     beaten = improvements(found, best, presets)
     _improvements(axes[2], beaten, best)
-    parts.append(beaten.assign(panel="probability of improvement", best=best))
+    parts.append(beaten.assign(panel="probability of improvement"))
     lines = {line.get_label(): line for axis in axes[:2] for line in axis.get_lines()}
     named = [lines[style.label(one)] for one in presets if style.label(one) in lines]
     figure.legend(handles=named, loc="outside lower center", ncols=5)
@@ -49,11 +49,12 @@ def draw(found: Mapping[str, Scores], best: str) -> style.Drawing:
         title="All agents over all conditions",
         paper_shows="Not a figure of the paper: its conditions, and others, with its agents and others.",
         caption=(
-            "(a, b) share of runs whose mean cost over the whole run, learning included, is at most so many "
-            f"times the oracle's with the same seed; vertical: {_BOUND}. (c) probability that a run of "
-            f"{style.label(best)} costs less than one of the other agent under the same condition, mean over "
-            "conditions. Bands and bars: 95 % intervals, stratified bootstrap over conditions (Agarwal et "
-            f"al. 2021). {_coverage(parts)}"
+            "(a, b) share of runs, under the paper's conditions and under others, whose mean cost over the "
+            "whole run, learning included, is at most so many times the oracle's with the same seed; "
+            f"vertical: {_BOUND}. (c) probability that a run of {style.label(best)} costs less than one of the "
+            "other agent under the same condition, mean over conditions. Bands and bars: 95 % intervals, "
+            "stratified bootstrap over conditions (Agarwal et al. 2021). "
+            f"{_coverage(parts)}".rstrip()
         ),
         figure=figure,
         data=pd.concat(parts, ignore_index=True),
@@ -63,8 +64,13 @@ def draw(found: Mapping[str, Scores], best: str) -> style.Drawing:
 def _profiles(axis: Axes, drawn: pd.DataFrame) -> None:
     for preset, curve in drawn.groupby("preset", sort=False) if len(drawn) else ():
         name = str(preset)
-        look = {"color": style.colour(name), "linestyle": style.dashes(name)}
-        axis.plot(curve["tau"], curve["value"], label=style.label(name), **look)
+        axis.plot(
+            curve["tau"],
+            curve["value"],
+            style.dashes(name),
+            color=style.colour(name),
+            label=style.label(name),
+        )
         axis.fill_between(
             curve["tau"], curve["low"], curve["high"], color=style.colour(name), alpha=0.12, linewidth=0
         )
@@ -86,8 +92,8 @@ def _improvements(axis: Axes, beaten: pd.DataFrame, best: str) -> None:
     axis.axvline(0.5, **style.SLO_LINE)
     axis.set_yticks(places, [style.label(one) for one in beaten.get("preset", [])], fontsize=6.5)
     axis.set_xlim(-0.03, 1.03)
-    axis.set_xlabel("probability of a lesser cost")
-    axis.set_title(f"(c) {style.label(best)} against", loc="left")
+    axis.set_xlabel(f"probability that\n{style.label(best)} costs less")
+    axis.set_title("(c) against", loc="left", fontsize=8)
 
 
 def _coverage(parts: list[pd.DataFrame]) -> str:

@@ -32,7 +32,9 @@ class Gaps:
         if known is None:
             return recorded
         truth, space = known
-        played = zip(slots["slot"], slots["true_load_rps"], slots[list(space.names)].to_numpy(), strict=True)
+        played = zip(
+            slots["slot"], slots["true_load_rps"], slots[list(space.names)].to_numpy().tolist(), strict=True
+        )
         return np.array([self._gap(truth, int(slot), load, space.index(row)) for slot, load, row in played])
 
     def _gap(self, truth: Truth, slot: int, load_rps: float, index: int) -> float:

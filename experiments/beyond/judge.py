@@ -169,6 +169,5 @@ def best(table: pd.DataFrame) -> str | None:
     known = table[table["preset"].isin(LEARNERS) & table["cost_ratio"].notna()]
     if known.empty:
         return None
-    ratios = known.groupby("preset")["cost_ratio"].agg(["size", lambda one: float(np.log(one).mean())])
-    ratios.columns = pd.Index(["conditions", "log"])
-    return str(ratios[ratios["conditions"] == ratios["conditions"].max()]["log"].idxmin())
+    logs = known.assign(log=np.log(known["cost_ratio"])).groupby("preset")["log"].agg(["size", "mean"])
+    return str(logs.loc[logs["size"] == logs["size"].max(), "mean"].idxmin())

@@ -33,7 +33,7 @@ def read(runs: Sequence[Run]) -> dict[str, Scores]:
     Raises:
         UsageError: if runs of several settings would be mixed.
     """
-    found = {}
+    found: dict[str, Scores] = {}
     for case in CASES:
         named = by_preset(
             arms(

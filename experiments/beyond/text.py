@@ -68,11 +68,11 @@ def lines_of(verdicts: pd.DataFrame, preset: str) -> pd.DataFrame:
 
 
 def _said(row: pd.Series) -> str:
-    number = "" if np.isnan(row["value"]) else f"{row['value']:.3g}"
-    if number and not np.isnan(row["low"]):
-        number += f" ({row['low']:.3g} to {row['high']:.3g})"
-    told = [number, row["verdict"], row["reason"]]
-    return ", ".join(filter(None, told))
+    if not row["seeds"]:
+        return WAITING
+    known = not np.isnan(row["low"])
+    number = f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})" if known else ""
+    return ", ".join(filter(None, [number, row["verdict"], row["reason"]]))
 
 
 def counts(verdicts: pd.DataFrame) -> pd.DataFrame:
