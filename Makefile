@@ -134,6 +134,7 @@ beyond: setup ## after make paper: our agents and rivals on its conditions and o
 	$(RUN) experiments.beyond.sweep run=1 seeds=$(SEEDS)
 	took runs
 	$(RUN) experiments.beyond
+	$(RUN) experiments.report
 
 sensitivity: SEEDS := 4
 sensitivity: setup ## the headline claims under every choice that the paper leaves open (an hour on 2 cores)

@@ -115,8 +115,6 @@ def _host(measurement: SlotMeasurement) -> dict[str, float]:
 
 
 def _truth(table: Truth | None, slot: Slot, index: int) -> dict[str, float | None]:
-    if table is None or not table.covers(slot.true_load_rps):
-        return {"optimal_cost": None, "gap": None}
-    costs = table.at(slot.true_load_rps, slot.index)
-    optimal = float(costs.min())
-    return {"optimal_cost": optimal, "gap": float(costs[index]) / optimal}
+    known = None if table is None else table.optimum_and_gap(index, slot.true_load_rps, slot.index)
+    optimum, gap = known or (None, None)
+    return {"optimal_cost": optimum, "gap": gap}

@@ -26,6 +26,14 @@ class Truth(ABC):
         index = int(np.argmin(costs))
         return index, float(costs[index])
 
+    def optimum_and_gap(self, index: int, load_rps: float, slot: int = 0) -> tuple[float, float] | None:
+        """The least cost, and what one configuration costs over it; None at a load that is not covered."""
+        if not self.covers(load_rps):
+            return None
+        costs = self.at(load_rps, slot)
+        optimum = float(costs.min())
+        return optimum, float(costs[index]) / optimum
+
     def best_static(self, load_rps: NDArray[np.float64]) -> int:
         """Flat index of the configuration with the least mean cost over a sequence of loads, one a slot."""
         costs = [self.at(load, slot) for slot, load in enumerate(load_rps)]

@@ -32,16 +32,12 @@ class Gaps:
         if known is None:
             return recorded
         truth, space = known
-        played = zip(
-            slots["slot"], slots["true_load_rps"], slots[list(space.names)].to_numpy().tolist(), strict=True
-        )
-        return np.array([self._gap(truth, int(slot), load, space.index(row)) for slot, load, row in played])
-
-    def _gap(self, truth: Truth, slot: int, load_rps: float, index: int) -> float:
-        if not truth.covers(load_rps):
-            return np.nan
-        costs = truth.at(load_rps, slot)
-        return float(costs[index] / costs.min())
+        played = slots[list(space.names)].to_numpy().tolist()
+        found = [
+            truth.optimum_and_gap(space.index(row), float(load_rps), int(slot))
+            for row, load_rps, slot in zip(played, slots["true_load_rps"], slots["slot"], strict=True)
+        ]
+        return np.array([np.nan if one is None else one[1] for one in found])
 
     def _truth(self) -> tuple[Truth, ConfigurationSpace] | None:
         if self._read is None:

@@ -136,3 +136,5 @@ def test_costs_of_a_system_that_changes_are_those_of_its_state_in_that_slot():
     assert changing.best_static(np.full(5, 15.0)) == 0
     assert changing.best_static(np.full(9, 15.0)) == 1
     assert [changing.covers(load) for load in (9.9, 10.0)] == [False, True]
+    assert changing.optimum_and_gap(0, 15.0, 99) == pytest.approx((1.0, 100.0))
+    assert changing.optimum_and_gap(0, 9.9, 99) is None
