@@ -3,7 +3,7 @@ SHELL := bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup paper paper-all reproduce agents studies sensitivity testbed calibrate browser test lint format lock clean
+.PHONY: help setup paper paper-all reproduce agents studies beyond sensitivity testbed calibrate browser test lint format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -128,6 +128,14 @@ studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce
 	$(RUN) experiments.studies.delta
 	took theory
 
+beyond: SEEDS := 10
+beyond: setup ## after make paper: our agents and rivals on its conditions and on others (half an hour)
+	@$(WORDS)
+	$(RUN) experiments.beyond.sweep run=1 seeds=$(SEEDS)
+	took runs
+	$(RUN) experiments.beyond
+	$(RUN) experiments.report
+
 sensitivity: SEEDS := 4
 sensitivity: setup ## the headline claims under every choice that the paper leaves open (an hour on 2 cores)
 	@$(WORDS)
@@ -135,7 +143,7 @@ sensitivity: setup ## the headline claims under every choice that the paper leav
 	$(RUN) experiments.sensitivity
 	took sensitivity
 
-paper-all: paper studies agents sensitivity ## make paper and all that stands around it, then the report once more
+paper-all: paper studies agents beyond sensitivity ## make paper and all that stands around it, then the report once more
 	@$(RUN) experiments.reproducing
 	$(RUN) experiments.report
 

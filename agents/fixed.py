@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.configuration import Configuration, ConfigurationSpace
-from serving.cost_table import CostTable
+from serving.cost_table import Truth
 from serving.observation import Observation
 
 
@@ -79,7 +79,7 @@ class StaticBestAgent(_Unlearning):
     """
 
     def __init__(
-        self, *, space: ConfigurationSpace, cost_table: CostTable, true_load_rps: NDArray[np.float64]
+        self, *, space: ConfigurationSpace, cost_table: Truth, true_load_rps: NDArray[np.float64]
     ) -> None:
         self._configuration = space.configurations[cost_table.best_static(true_load_rps)]
 
@@ -96,7 +96,7 @@ class OracleAgent(_Unlearning):
     """
 
     def __init__(
-        self, *, space: ConfigurationSpace, cost_table: CostTable, true_load_rps: NDArray[np.float64]
+        self, *, space: ConfigurationSpace, cost_table: Truth, true_load_rps: NDArray[np.float64]
     ) -> None:
         self._space = space
         self._cost_table = cost_table
@@ -104,5 +104,5 @@ class OracleAgent(_Unlearning):
 
     def act(self, observation: Observation) -> Configuration:
         """The best configuration at the true load of slot ``observation.slot``."""
-        index, _ = self._cost_table.best(float(self._true_load_rps[observation.slot]))
+        index, _ = self._cost_table.best(float(self._true_load_rps[observation.slot]), observation.slot)
         return self._space.configurations[index]

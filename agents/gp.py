@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from agents.acquisition import make_acquisition
 from agents.gp_cells import Cells
 from agents.gp_kernel import ConfigurationLoadKernel, Scales
-from agents.gp_posterior import Belief, posterior
+from agents.gp_posterior import Belief, Posterior
 from agents.gp_safety import Safety
 from agents.gp_slot import SlotEvidence, log_load
 from agents.log_knobs import first_index, leaves_to_system, log_coordinates
@@ -92,15 +92,16 @@ class GPAgent:
         if self._slots == 1 and self.reference is not None:
             return self.space.configurations[self.reference]
         load = log_load(observation.load_rps)
-        self._belief = posterior(self.cells, self.kernel, load)
+        posterior = Posterior(self.cells, self.kernel)
+        self._belief = posterior.at(load)
         score = np.where(self.barred, np.inf, self.score(self._belief.mean[:, 0], self._belief.deviation))
         if self.safety is not None and self._slots >= self.safety.free_slots:
-            score = self._only_safe(score, load, self.safety)
+            busier = posterior.at(load + math.log(self.safety.load_margin))
+            score = self._only_safe(score, busier, self.safety)
         return self.space.configurations[int(score.argmin())]
 
-    def _only_safe(self, score: NDArray[np.float64], load: float, safety: Safety) -> NDArray[np.float64]:
+    def _only_safe(self, score: NDArray[np.float64], busier: Belief, safety: Safety) -> NDArray[np.float64]:
         """The score where it is safe; where nothing is, what is nearest to it."""
-        busier = posterior(self.cells, self.kernel, load + math.log(safety.load_margin))
         excess = safety.excess(busier, self.kernel.scales.noise, self.slo_s, self.reference)
         excess[self.barred] = np.inf
         return np.where(excess <= 0, score, np.inf) if (excess <= 0).any() else excess

@@ -29,27 +29,32 @@ class Belief:
     deviation: Array
 
 
-def posterior(cells: Cells, kernel: ConfigurationLoadKernel, log_load: float) -> Belief:
-    """What the cells say of all configurations at one load.
+class Posterior:
+    """What the cells say of all configurations, at any load.
 
-    All outputs share the kernel, so that one factorisation serves them all. How much costs vary altogether is
-    learned in closed form: the prior's amplitude squared is the mean square of the whitened residuals of
-    the first output, the prior's own value counting for some cells (a Student-t process).
+    All outputs and all loads share one factorisation. How much costs vary altogether is learned in closed
+    form: the prior's amplitude squared is the mean square of the whitened residuals of the first output, the
+    prior's own value counting for some cells (a Student-t process).
 
     Args:
-        cells: at least one.
+        cells: at least one; what is added to them later does not count.
         kernel: of the prior.
-        log_load: where.
     """
-    size = kernel.size
-    index, load = cells.configuration, cells.log_load
-    covariance = kernel(index, load, index, load)
-    covariance[np.diag_indices(len(cells))] += kernel.scales.noise**2 / cells.weight
-    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
-    across = whiten @ kernel(index, load, np.arange(size), np.full(size, log_load))
-    value = np.log(cells.value)
-    centre = value.min(axis=0) + _ABOVE_BEST
-    residual = whiten @ (value - centre)
-    amplitude = (_PRIOR_CELLS + (residual[:, 0] ** 2).sum()) / (_PRIOR_CELLS + len(cells))
-    variance = kernel.scales.prior_variance - (across**2).sum(axis=0)
-    return Belief(centre + across.T @ residual, np.sqrt(amplitude * np.maximum(variance, 1e-12)))
+
+    def __init__(self, cells: Cells, kernel: ConfigurationLoadKernel) -> None:
+        self._kernel, self._index, self._log_load = kernel, cells.configuration, cells.log_load
+        covariance = kernel(self._index, self._log_load, self._index, self._log_load)
+        covariance[np.diag_indices(len(cells))] += kernel.scales.noise**2 / cells.weight
+        self._whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+        value = np.log(cells.value)
+        self._centre = value.min(axis=0) + _ABOVE_BEST
+        self._residual = self._whiten @ (value - self._centre)
+        squares = (self._residual[:, 0] ** 2).sum()
+        self._amplitude = (_PRIOR_CELLS + squares) / (_PRIOR_CELLS + len(cells))
+
+    def at(self, log_load: float) -> Belief:
+        """What is believed at one load."""
+        across = self._whiten @ self._kernel.with_all(self._index, self._log_load, log_load)
+        variance = self._kernel.scales.prior_variance - (across**2).sum(axis=0)
+        deviation = np.sqrt(self._amplitude * np.maximum(variance, 1e-12))
+        return Belief(self._centre + across.T @ self._residual, deviation)

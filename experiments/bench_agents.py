@@ -21,10 +21,9 @@ from experiments.build import build_agent, build_env
 from experiments.cli import CONF
 from experiments.loop import run_loop
 from experiments.settings import compose_settings
-from experiments.truth import read_arrays
+from experiments.truth import cached_table
 from serving.agent import Agent
 from serving.configuration import Configuration
-from serving.cost_table import CostTable
 from serving.errors import UsageError
 from serving.observation import Observation
 
@@ -94,18 +93,11 @@ def measure(preset: str, slots: int, warm_up: int) -> dict[str, Any]:
 def _play(plain: dict[str, Any]) -> tuple[float, Clocked]:
     env = build_env(plain)
     begin_s = time.process_time()
-    agent = Clocked(build_agent(plain, env, lambda: _cached_table(plain)))
+    agent = Clocked(build_agent(plain, env, lambda: cached_table(plain)))
     deque(run_loop(env, agent, plain["seed"]), maxlen=0)
     cpu_s = time.process_time() - begin_s
     env.close()
     return cpu_s, agent
-
-
-def _cached_table(plain: dict[str, Any]) -> CostTable | None:
-    stored = read_arrays(plain)
-    if stored is None:
-        return None
-    return CostTable(stored["load_rps"], stored["cost"], stored["standard_error"], stored["capped"])
 
 
 def main(names: str, slots: int = 1000, warm_up: int = 60) -> int:

@@ -17,7 +17,7 @@ from experiments.check import check_settings
 from experiments.cli import CONF
 from serving.agent import Agent
 from serving.configuration import Configuration, ConfigurationSpace
-from serving.cost_table import CostTable
+from serving.cost_table import Truth
 from serving.environment import ServingEnv
 from serving.errors import UsageError
 from serving.system import ServingSystem
@@ -212,7 +212,7 @@ def first_configuration(plain: Mapping[str, Any], space: ConfigurationSpace) -> 
         raise UsageError(f"start={start}: {error}") from None
 
 
-def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], CostTable | None]) -> Agent:
+def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Truth | None]) -> Agent:
     """The agent, handed by name whatever its constructor asks for of what is on offer.
 
     On offer: ``space``, ``rng``, ``start`` (configuration of the first slot), ``load_levels`` (number of load

@@ -17,14 +17,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.arguments import parse, refuse
 from experiments.arms import Arm, RunSummary, arms, differing, paired
 from experiments.compare_text import markdown
 from experiments.pages import write_whole
 from experiments.results import finished_runs
-from experiments.statistics import Centre, Statistic, bootstrap, mean, median, ratio
+from experiments.statistics import Centre, alone, interval_columns, mean, median, ratio
 from serving.errors import UsageError
 
 LABELS = ("workload", "system", "hardware", "boundary", "model", "objective")
@@ -103,21 +102,10 @@ def _numbers(summaries: Mapping[int, RunSummary]) -> dict[str, float]:
     columns: dict[str, float] = {}
     for name in (field.name for field in fields(RunSummary)):
         values = np.array([getattr(one, name) for one in summaries.values()])
-        columns |= _interval(name, values[:, None], _only(_CENTRES.get(name, mean)))
+        columns |= interval_columns(name, values[:, None], alone(_CENTRES.get(name, mean)))
         if name in _CENTRES:
             columns[f"{name}_seeds"] = np.nan if np.isnan(values).any() else int(np.isfinite(values).sum())
     return columns
-
-
-def _only(centre: Centre) -> Statistic:
-    return lambda runs: centre(runs[..., 0])
-
-
-def _interval(name: str, values: NDArray[np.float64], statistic: Statistic) -> dict[str, float]:
-    if not len(values) or np.isnan(values).any():
-        return dict.fromkeys((name, f"{name}_low", f"{name}_high"), np.nan)
-    estimate = bootstrap([values], statistic)
-    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
 def _find_reference(entry: _Entry, entries: Sequence[_Entry], by: str, reference: str) -> _Entry | None:
@@ -133,7 +121,7 @@ def _find_reference(entry: _Entry, entries: Sequence[_Entry], by: str, reference
 
 def _ratio(entry: _Entry, reference: _Entry | None) -> dict[str, float]:
     pairs = paired(entry.summaries, reference.summaries, "cost_s") if reference else np.empty((0, 2))
-    return _interval("cost_ratio", pairs, ratio(mean))
+    return interval_columns("cost_ratio", pairs, ratio(mean))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from experiments.pages import markdown_table
+
 LEGEND = (
     "Per run, learning included; values are means over seeds (of times: medians), in brackets 95 % "
     "bootstrap intervals over seeds. Cost: mean over slots of the objective, here mean latency with every "
@@ -24,7 +26,6 @@ _NAMES = {
     "settled": "settled (slots)",
     "drained_slots": "drained (slots)",
 }
-_TIMES = ("first_passage", "settled")
 _GROUP = ("workload", "model", "system", "hardware", "boundary")
 
 
@@ -47,19 +48,20 @@ def readable(rows: pd.DataFrame, by: str = "", reference: str = "oracle") -> pd.
     text["seeds"] = rows["seeds"].astype(str)
     for name, title in _NAMES.items():
         if rows[name].notna().any() and not (name == "drained_slots" and (rows[name] == 0).all()):
-            text[title] = [_shown(row, name) for _, row in rows.iterrows()]
+            text[title] = [shown(row, name) for _, row in rows.iterrows()]
     if rows["cost_ratio"].notna().any():
         text[f"cost over {f'{by}=' if by else ''}{reference}"] = [
-            _shown(row, "cost_ratio") for _, row in rows.iterrows()
+            shown(row, "cost_ratio") for _, row in rows.iterrows()
         ]
     return text
 
 
-def _shown(row: pd.Series, name: str) -> str:
+def shown(row: pd.Series, name: str) -> str:
+    """A number with its interval; of a time (``<name>_seeds`` says how many got there) *never* in words."""
     value, low, high = (row[column] for column in (name, f"{name}_low", f"{name}_high"))
     if np.isnan(value):
         return ""
-    reached = f"; {int(row[f'{name}_seeds'])} of {row['seeds']}" if name in _TIMES else ""
+    reached = f"; {int(row[f'{name}_seeds'])} of {row['seeds']}" if f"{name}_seeds" in row else ""
     if np.isinf(value):
         return f"never ({reached.removeprefix('; ')})"
     if row["seeds"] == 1:
@@ -83,7 +85,5 @@ def markdown(table: pd.DataFrame, command: str, by: str = "", reference: str = "
     parts = [f"Made by `{command}`. {LEGEND}"]
     for name, rows in conditions(table):
         text = readable(rows, by, reference)
-        lines = [list(text.columns), ["---"] * len(text.columns), *text.to_numpy().tolist()]
-        parts.append(f"## {name}")
-        parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
+        parts += [f"## {name}", markdown_table(text)]
     return "\n\n".join(parts) + "\n"

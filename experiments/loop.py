@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from experiments.drain import Drained, never_drained
 from serving.agent import Agent
-from serving.cost_table import CostTable
+from serving.cost_table import Truth
 from serving.environment import ServingEnv
 from serving.measurement import SlotMeasurement
 from serving.observation import Observation
@@ -58,7 +58,7 @@ def run_loop(
     env: ServingEnv,
     agent: Agent,
     seed: int,
-    table: CostTable | None = None,
+    table: Truth | None = None,
     drained: Drained = never_drained,
 ) -> Iterator[SlotRecord]:
     """Run one episode: act, serve, learn, record.
@@ -114,9 +114,7 @@ def _host(measurement: SlotMeasurement) -> dict[str, float]:
     return asdict(measurement.host) | {"network_bytes": measurement.network_bytes}
 
 
-def _truth(table: CostTable | None, slot: Slot, index: int) -> dict[str, float | None]:
-    if table is None or not table.covers(slot.true_load_rps):
-        return {"optimal_cost": None, "gap": None}
-    costs = table.at(slot.true_load_rps)
-    optimal = float(costs.min())
-    return {"optimal_cost": optimal, "gap": float(costs[index]) / optimal}
+def _truth(table: Truth | None, slot: Slot, index: int) -> dict[str, float | None]:
+    known = None if table is None else table.optimum_and_gap(index, slot.true_load_rps, slot.index)
+    optimum, gap = known or (None, None)
+    return {"optimal_cost": optimum, "gap": gap}

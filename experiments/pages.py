@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def replaced(page: str, begin: str, end: str, text: str) -> str | None:
@@ -30,3 +34,9 @@ def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.write_bytes(text.encode())
     partial.replace(path)
+
+
+def markdown_table(text: pd.DataFrame) -> str:
+    """A table of texts as Markdown."""
+    lines = [list(text.columns), ["---"] * len(text.columns), *text.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

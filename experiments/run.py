@@ -37,7 +37,7 @@ from experiments.sweep import asks_for_sweep, drive_sweep
 from experiments.sweep_job import Locate, job_of_sweep
 from serving.agent import Agent
 from serving.configuration import ConfigurationSpace
-from serving.cost_table import CostTable
+from serving.cost_table import Truth
 from serving.environment import ServingEnv
 from serving.errors import UsageError
 
@@ -111,7 +111,7 @@ def _record(
     plain: dict[str, Any],
     env: ServingEnv,
     agent: Agent,
-    table: CostTable | None,
+    table: Truth | None,
     run_folder: RunFolder,
     labels: dict[str, Any],
 ) -> Iterator[SlotRecord]:
@@ -145,14 +145,14 @@ def _times(record: SlotRecord) -> dict[str, float]:
     return {"act_s": record.timing["agent_act_s"], "learn_s": record.timing["agent_learn_s"]}
 
 
-def _truth(plain: dict[str, Any], space: ConfigurationSpace) -> CostTable | None:
+def _truth(plain: dict[str, Any], space: ConfigurationSpace) -> Truth | None:
     if not plain["truth"]:
         return None
     if not is_simulated(plain):
         return measured_table(plain, space)
-    from experiments.truth import cost_table
+    from experiments.truth import truth
 
-    return cost_table(plain)
+    return truth(plain)
 
 
 def _labels(plain: dict[str, Any], env: ServingEnv, run_id: str) -> dict[str, Any]:

@@ -91,16 +91,55 @@ def bootstrap(
     Returns:
         The statistic with its interval; ``seeds`` is the smallest number in a stratum.
     """
-    rng = np.random.default_rng(seed)
-    drawn = [stratum[rng.integers(len(stratum), size=(resamples, len(stratum)))] for stratum in strata]
-    samples = statistic(np.concatenate(drawn, axis=1))
-    tail = (1 - level) / 2
-    unknown = np.isnan(samples)
-    low = np.quantile(np.where(unknown, -np.inf, samples), tail, method="inverted_cdf")
-    high = np.quantile(np.where(unknown, np.inf, samples), 1 - tail, method="inverted_cdf")
+    samples = statistic(np.concatenate(resample(strata, resamples, seed), axis=1))
+    low, high = percentile_ends(samples, level)
     return Estimate(
         value=float(statistic(np.concatenate(list(strata)))),
         low=float(low),
         high=float(high),
         seeds=min(len(stratum) for stratum in strata),
     )
+
+
+def resample(
+    strata: Sequence[NDArray[np.float64]], resamples: int, seed: int = 0
+) -> list[NDArray[np.float64]]:
+    """Draw seeds with replacement within each stratum.
+
+    Args:
+        strata: per stratum an array of shape (seeds, series).
+        resamples: how often.
+        seed: of the generator.
+
+    Returns:
+        Per stratum an array of shape (resamples, seeds, series).
+    """
+    rng = np.random.default_rng(seed)
+    return [stratum[rng.integers(len(stratum), size=(resamples, len(stratum)))] for stratum in strata]
+
+
+def percentile_ends(
+    samples: NDArray[np.float64], level: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the interval of what was resampled along the first axis; NaN widens it at both ends."""
+    tail = (1 - level) / 2
+    unknown = np.isnan(samples)
+    low = np.quantile(np.where(unknown, -np.inf, samples), tail, axis=0, method="inverted_cdf")
+    high = np.quantile(np.where(unknown, np.inf, samples), 1 - tail, axis=0, method="inverted_cdf")
+    return low, high
+
+
+def alone(centre: Centre = mean) -> Statistic:
+    """The centre of the one series that there is."""
+    return lambda runs: centre(runs[..., 0])
+
+
+def interval_columns(name: str, runs: NDArray[np.float64], statistic: Statistic) -> dict[str, float]:
+    """A statistic of runs, shape (seeds, series), as columns ``<name>``, ``_low`` and ``_high`` of a table.
+
+    All three are NaN without a run, and where a run does not know.
+    """
+    if not len(runs) or np.isnan(runs).any():
+        return dict.fromkeys((name, f"{name}_low", f"{name}_high"), np.nan)
+    estimate = bootstrap([runs], statistic)
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.loop import SlotRecord
-from serving.cost_table import CostTable
+from serving.cost_table import Truth
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetWriter
@@ -84,7 +84,7 @@ def diagnostics_table(
     estimates: Sequence[NDArray[np.float64]],
     true_load_rps: Sequence[float],
     gamma: float,
-    table: CostTable | None,
+    table: Truth | None,
 ) -> pd.DataFrame:
     """How far the agent's Q values are from where they end and from the truth, one row per slot.
 
@@ -104,7 +104,7 @@ def diagnostics_table(
         "q_distance": np.linalg.norm(q - q[-1], axis=1) / np.linalg.norm(q[-1]),
     }
     if table is not None:
-        truth = np.array([table.at(load) for load in true_load_rps])
+        truth = np.array([table.at(load, slot) for slot, load in enumerate(true_load_rps)])
         q_star = truth + gamma / (1 - gamma) * truth.min(axis=1, keepdims=True)
         implied = q - gamma * q.min(axis=1, keepdims=True)
         columns["q_star_distance"] = np.linalg.norm(q - q_star, axis=1) / np.linalg.norm(q_star, axis=1)

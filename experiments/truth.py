@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -20,10 +20,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from experiments.build import is_simulated, resolve
+from experiments.changing import stages
 from experiments.cli import hydra_program
 from experiments.measured_table import measure
 from experiments.records import content_hash
-from serving.cost_table import CostTable
+from serving.cost_table import ChangingCosts, CostTable, Truth
 from serving.slot import Slot
 from sim.exhaustive import Precision, Sweep, sweep, tabulate
 
@@ -80,10 +81,40 @@ def cost_table(plain: dict[str, Any]) -> CostTable | None:
     """The table of a simulated system, from the cache or computed now; None for a real system."""
     if not is_simulated(plain):
         return None
+    return cached_table(plain) or _as_table(_compute_once(plain))
+
+
+def cached_table(plain: dict[str, Any]) -> CostTable | None:
+    """The table that is there already; None where it is not."""
     stored = read_arrays(plain)
-    if stored is None:
-        stored = _compute_once(plain)
+    return None if stored is None else _as_table(stored)
+
+
+def _as_table(stored: Mapping[str, np.ndarray]) -> CostTable:
     return CostTable(stored["load_rps"], stored["cost"], stored["standard_error"], stored["capped"])
+
+
+def truth(plain: dict[str, Any]) -> Truth | None:
+    """The noise-free costs of a system in all states that it goes through; None for a real one."""
+    return _put_together(plain, cost_table)
+
+
+def cached_truth(plain: dict[str, Any]) -> Truth | None:
+    """The same from tables that are there already; None where one is not."""
+    return _put_together(plain, cached_table)
+
+
+def states(plain: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """Settings of each state that the system is in, by the slot in which it is; one unless it changes."""
+    return {slot: plain | {"system": system} for slot, system in stages(plain["system"]).items()}
+
+
+def _put_together(plain: dict[str, Any], make: Callable[[dict[str, Any]], CostTable | None]) -> Truth | None:
+    slots = states(plain)
+    tables = tuple(table for one in slots.values() if (table := make(one)) is not None)
+    if len(tables) < len(slots):
+        return None
+    return tables[0] if len(tables) == 1 else ChangingCosts(tuple(slots), tables)
 
 
 def _compute_once(plain: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -156,8 +187,9 @@ def _sweep_load(plain: dict[str, Any], load_rps: float) -> Sweep:
 def _main(config: DictConfig) -> None:
     plain = resolve(config, HydraConfig.get().runtime.choices)
     if is_simulated(plain):
-        cost_table(plain)
-        print(table_path(plain))
+        truth(plain)
+        for path in dict.fromkeys(table_path(one) for one in states(plain).values()):
+            print(path)
     else:
         print(measure(plain))
 

@@ -17,7 +17,7 @@ class ChangingCpu:
     """``SimulatedCpu`` until slot ``change_slot``, then with other cores, or slower (a ``ServingSystem``).
 
     Nobody is told, and the configurations stay the same. Losing cores empties the server, as a restart
-    does. The exhaustive table holds for the slots before the change alone: use ``truth=false``.
+    does. Exhaustive tables are of servers that have changed by slot 0 (``experiments.changing``).
 
     Args:
         hardware: a CPU's hardware profile (see conf/hardware).
@@ -55,6 +55,7 @@ class ChangingCpu:
         self._change_slot, self._change_slots, self._slowdown = change_slot, change_slots, slowdown
         self.name = self._before.name
         self.space = self._before.space
+        self.like = self._after.like  # of what it becomes
 
     def slowdown(self, slot: int) -> float:
         """Times as much work as at first, in this slot."""

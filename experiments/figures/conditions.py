@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.arms import Arm, arms, differing
+from experiments.arms import Arm, arms
 from experiments.figures.style import NotYetComputedError, in_order, label
+from experiments.one_condition import SHARED, by_preset, refuse_differences
 from experiments.results import Run, finished_runs
-from serving.errors import UsageError
 
 PUBLISHED = ("rrl_plus_paper", "deeprm", "capes_published")
 TUNED = ("rrl_plus_tuned", "deeprm_tuned", "capes_tuned")
 REFERENCES = ("tf_default", "oracle")
-_SHARED = ("slots", "slot_s", "servers", "load_seen", "hardware", "objective")  # by all agents of a panel
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,9 @@ class Compared:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What all arms share: see ``_SHARED``."""
+        """What all arms share: see ``experiments.one_condition.SHARED``."""
         first = next(iter(self.by_preset.values())).settings
-        return {name: first[name] for name in _SHARED}
+        return {name: first[name] for name in SHARED}
 
     def of(self, presets: Iterable[str]) -> dict[str, Arm]:
         """The arms of these presets alone, as far as there are runs."""
@@ -84,32 +83,18 @@ def compared(
         UsageError: if a preset has runs of several settings, or the agents of a panel met different ones.
     """
     found = [run for run in finished_runs(runs) if run.config["agent"].get("preset") in presets]
-    return [_one(runs, experiment, condition, found) for condition in conditions]
+    return [_one(experiment, condition, found) for condition in conditions]
 
 
-def _one(folder: Path, experiment: str, condition: Condition, runs: Sequence[Run]) -> Compared:
-    by_preset: dict[str, Arm] = {}
-    for arm in arms(run for run in runs if condition.holds(run)):
-        preset = str(arm.agent["preset"])
-        if preset in by_preset:
-            raise UsageError(
-                f"runs={folder} has runs of {preset} under {condition.title} that differ in "
-                f"{differing(by_preset[preset], arm)}, expected one setting: remove the older"
-            )
-        by_preset[preset] = arm
-    if not by_preset.keys() & {*PUBLISHED, *TUNED}:
+def _one(experiment: str, condition: Condition, runs: Sequence[Run]) -> Compared:
+    found = by_preset(arms(run for run in runs if condition.holds(run)), condition.title)
+    if not found.keys() & {*PUBLISHED, *TUNED}:
         raise NotYetComputedError(
             f"python -m experiments.run --multirun experiment={experiment} {condition.command} "
             f"agent={','.join(PUBLISHED)} 'seed=range(0,10)' (see make paper)"
         )
-    ordered = Compared(condition, {preset: by_preset[preset] for preset in in_order(by_preset)})
-    for preset, arm in ordered.by_preset.items():
-        for name, value in ordered.settings.items():
-            if arm.settings[name] != value:
-                raise UsageError(
-                    f"runs={folder} has {name}={arm.settings[name]} for {preset} and {value} for "
-                    f"others under {condition.title}, expected the same for all agents"
-                )
+    ordered = Compared(condition, {preset: found[preset] for preset in in_order(found)})
+    refuse_differences(ordered.by_preset, condition.title)
     return ordered
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from experiments.report.beyond import beyond
 from experiments.report.claims import read_claims
 from experiments.report.claims_table import claims_table
 from experiments.report.figures import contents, figures
@@ -30,6 +31,7 @@ def build(results: Path) -> str:
         "Figures": figures(results / "figures", claims),
         "Claims": claims_table(claims),
         "Agents compared": "\n".join([legend(), *compared.values()]) if compared else "",
+        "Beyond the paper": beyond(results / "beyond"),
         "Mean costs": means(runs, without=list(compared)),
         "What ran": manifest(runs, failed(results / "runs")) + timetable(results / "stages.csv"),
     }

@@ -6,13 +6,7 @@ from collections.abc import Iterable
 
 from experiments.sensitivity.conditions import Condition
 from experiments.sensitivity.headlines import HEADLINES, Player, World
-
-Overrides = tuple[str, ...]
-
-
-def key_of(override: str) -> str:
-    """The setting that an override changes."""
-    return override.partition("=")[0].lstrip("+")
+from experiments.sweep_commands import Overrides, key_of
 
 
 def overrides(world: World, player: Player, condition: Condition, also: Overrides = ()) -> Overrides:

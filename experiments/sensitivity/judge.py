@@ -16,11 +16,12 @@ from experiments.arms import Arm, arms, settings_text
 from experiments.claim_values.outcome import Missing, Refuted
 from experiments.claims import Claim, read_catalogue
 from experiments.results import Run
-from experiments.sensitivity.arms import Overrides, key_of, overrides
+from experiments.sensitivity.arms import overrides
 from experiments.sensitivity.conditions import CONDITIONS, Condition
 from experiments.sensitivity.headlines import HEADLINES, Headline, Outcome, Player
 from experiments.settings import compose_settings
 from experiments.statistics import Estimate
+from experiments.sweep_commands import Overrides, key_of
 from experiments.verdict import verdict
 
 NOT_COMPUTABLE = "not computable"

@@ -12,7 +12,7 @@ from agents.acquisition import expected_cost, expected_saving, make_acquisition,
 from agents.gp import GPAgent
 from agents.gp_cells import Cells
 from agents.gp_kernel import ConfigurationLoadKernel, Scales
-from agents.gp_posterior import posterior
+from agents.gp_posterior import Posterior
 from agents.gp_slot import SlotEvidence, log_load
 from agents.log_knobs import log_coordinates, middle
 from serving.configuration import batching_space, cpu_space
@@ -72,10 +72,32 @@ def test_means_per_cell_give_the_posterior_of_all_slots_one_by_one():
     mean = centre + across @ np.linalg.solve(covariance, value - centre)
     variance = Scales().prior_variance - (across * np.linalg.solve(covariance, across.T).T).sum(axis=1)
 
-    belief = posterior(cells, kernel, 2.2)
+    belief = Posterior(cells, kernel).at(2.2)
     np.testing.assert_allclose(belief.mean[:, 0], mean, atol=2e-4)  # costs are averaged before the logarithm
     ratio = belief.deviation**2 / variance
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)  # one amplitude for all
+
+
+def test_one_factorisation_gives_at_every_load_what_solving_the_equations_there_gives():
+    scales, rng = Scales(), np.random.default_rng(3)
+    kernel = ConfigurationLoadKernel(log_coordinates(SPACE), scales)
+    cells = Cells(outputs=2, load_step=0.1, most=100)
+    for _ in range(60):
+        cells.add(int(rng.integers(SPACE.size)), rng.normal(2.0, 0.7), np.exp(rng.normal(size=2)), 1.5)
+    index, load, value = cells.configuration, cells.log_load, np.log(cells.value)
+    covariance = kernel(index, load, index, load) + np.diag(scales.noise**2 / cells.weight)
+    centre = value.min(axis=0) + 1.0
+    solved = np.linalg.solve(covariance, value - centre)
+    amplitude = (10.0 + (value - centre)[:, 0] @ solved[:, 0]) / (10.0 + len(cells))
+
+    posterior = Posterior(cells, kernel)
+    for at in (1.2, 2.0, 2.0 + np.log(1.1)):
+        across = kernel(index, load, np.arange(SPACE.size), np.full(SPACE.size, at))
+        np.testing.assert_array_equal(kernel.with_all(index, load, at), across)
+        variance = scales.prior_variance - (across * np.linalg.solve(covariance, across)).sum(axis=0)
+        belief = posterior.at(at)
+        np.testing.assert_allclose(belief.mean, centre + across.T @ solved, rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(belief.deviation**2, amplitude * variance, rtol=1e-6)
 
 
 def test_cells_of_one_configuration_nearest_in_load_become_one_when_there_are_too_many():
@@ -237,7 +259,7 @@ def test_a_configurations_own_slots_bound_its_error_whatever_the_neighbours_say(
             cells.add(configuration, 2.0, np.array([0.5 if configuration == 7 else 5.0]))
         for _ in range(slots - 1):
             cells.add(7, 2.0, np.array([0.5]))
-        belief = posterior(cells, kernel, 2.0)
+        belief = Posterior(cells, kernel).at(2.0)
         residual = belief.deviation[7] / belief.deviation.max()  # free of the amplitude, common to all
         deviations.append(residual)
         errors.append(abs(belief.mean[7, 0] - np.log(0.5)))

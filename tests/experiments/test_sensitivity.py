@@ -18,6 +18,7 @@ from experiments.sensitivity.arms import all_arms, overrides
 from experiments.sensitivity.conditions import BASE, CONDITIONS, FIXED, PUBLISHED, TUNED
 from experiments.sensitivity.headlines import HEADLINES, SAVING, STEADY, WIKI, Player, sooner, times_sooner
 from experiments.settings import compose_settings
+from experiments.sweep_commands import products
 
 BY_NAME = {(condition.choice, condition.name): condition for condition in CONDITIONS}
 SLOT, BETA = BY_NAME["slot length", "14 s"], BY_NAME["beta", "80"]
@@ -44,7 +45,7 @@ def expanded(one):
 
 def test_the_sweeps_are_the_arms_and_nothing_else():
     wanted = all_arms(CONDITIONS)
-    sweeps = sweep.products(wanted)
+    sweeps = products(wanted)
     runs = [run for one in sweeps for run in expanded(one)]
     assert len(runs) == len(set(runs)) == len(wanted)
     assert set(runs) == {run for arm in wanted for run in expanded(arm)}
@@ -53,7 +54,7 @@ def test_the_sweeps_are_the_arms_and_nothing_else():
 
 def test_sweeps_that_differ_in_two_settings_are_not_merged():
     given = [("a=1", "b=1"), ("a=2", "b=2"), ("a=1", "b=2")]
-    assert sum(prod(each.count(",") + 1 for each in one) for one in sweep.products(given)) == 3
+    assert sum(prod(each.count(",") + 1 for each in one) for one in products(given)) == 3
 
 
 def test_a_choice_of_one_agent_leaves_its_competitors_as_they_are():

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests_support import SMALL, ideal_machine
+from tests_support import SMALL, ideal_machine, run_here
 
 from experiments.results import finished_runs
 from experiments.settings import compose_settings
-from experiments.truth import cost_table, read_arrays, table_path
+from experiments.truth import cost_table, read_arrays, table_path, truth
 from serving.configuration import cpu_space
 from serving.objective import MeanLatency
 from sim.exhaustive import Precision, sweep
@@ -96,3 +96,35 @@ def test_the_best_static_choice_never_moves_and_no_other_is_better_on_average(wo
     static = next(run for run in runs if run.config["agent"]["preset"] == "static_best").table("slots")
     knobs = ["request_parallelism", "inter_op_parallelism", "intra_op_parallelism"]
     assert len(static[knobs].drop_duplicates()) == 1
+
+
+CHANGING = [
+    "system=sim_cpu_changing", "system.change_slot=5", "table.load_rps=[8,14]", "table.most_batches=6",
+]  # fmt: skip
+
+
+def test_the_truth_of_a_system_that_changes_is_that_of_the_system_it_then_is(tmp_path):
+    drifting = truth(settings(tmp_path, *CHANGING, "system.change_slots=4", "system.slowdown=2"))
+    steady = [settings(tmp_path, "table.load_rps=[8,14]", "table.most_batches=6") for _ in range(3)]
+    for plain, work in zip(steady, (1.0, 1.5, 2.0), strict=True):
+        plain["hardware"]["models"]["inception_v3"]["sequential_s"] *= work
+    first, halfway, last = (cost_table(plain).at(10.0) for plain in steady)
+    for slot, costs in [(0, first), (5, first), (7, halfway), (9, last), (99, last)]:
+        np.testing.assert_allclose(drifting.at(10.0, slot), costs, rtol=1e-9)
+    np.testing.assert_allclose(drifting.at(10.0, 6), np.sqrt(first * halfway))
+
+    plain = settings(tmp_path, *CHANGING, "system.cores_after=2")
+    broken, steady[1]["hardware"]["cores"] = truth(plain), 2
+    steady[1]["hardware"]["models"] = steady[0]["hardware"]["models"]
+    np.testing.assert_allclose(broken.at(10.0, 4), first)
+    np.testing.assert_allclose(broken.at(10.0, 5), cost_table(steady[1]).at(10.0), rtol=1e-9)
+    assert (broken.at(10.0, 5) > first).any()
+
+
+def test_the_oracle_follows_the_change_and_its_gap_is_none(tmp_path):
+    overrides = ["agent=oracle", "experiment=fig04", *SMALL, *CHANGING, "system.cores_after=1", "slots=10"]
+    run_here(tmp_path, *overrides, "workload.mean_rps=10", f"table.folder={tmp_path}")
+    rows = finished_runs(tmp_path)[0].table("slots")
+    np.testing.assert_allclose(rows["gap"], 1.0)
+    assert rows["optimal_cost"].nunique() == 2
+    assert rows["optimal_cost"].iloc[4] < rows["optimal_cost"].iloc[5]

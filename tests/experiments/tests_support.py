@@ -69,7 +69,7 @@ def finished_run(folder, seed, *, cost=0.1, gap=1.0, latency_s=(0.05,), experime
     return run
 
 
-def fail(folder, experiment, run_id):
+def fail(folder, experiment, run_id, config=None):
     """A run that failed in a sweep."""
-    settings = {"experiment_name": experiment}
+    settings = config or {"experiment_name": experiment}
     write_failure(folder / experiment / run_id, Failure(run_id, ["seed=1"], "no memory", settings))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.cost_table import CostTable
+from serving.cost_table import ChangingCosts, CostTable
 from serving.errors import UsageError
 from serving.histogram import BIN_COUNT, EDGES_S, count_latencies, quantiles_s
 from serving.measurement import Ticks, summarise
@@ -119,3 +119,22 @@ def test_cost_table_interpolates_the_logarithm_and_holds_its_ends():
     assert table.best(15.0) == (1, pytest.approx(4.0))
     assert table.best_static(np.array([10.0, 20.0])) == 1
     assert table.best_static(np.array([10.0])) == 0
+
+
+def test_costs_of_a_system_that_changes_are_those_of_its_state_in_that_slot():
+    def table(*costs):
+        cost = np.array([costs, costs], dtype=float)
+        return CostTable(np.array([10.0, 20.0]), cost, cost * 0, cost < 0)
+
+    changing = ChangingCosts((4, 6, 7), (table(1.0, 2.0), table(100.0, 2.0), table(100.0, 1.0)))
+    assert changing.at(15.0, 0) == pytest.approx([1.0, 2.0])
+    assert changing.at(15.0, 4) == pytest.approx([1.0, 2.0])
+    assert changing.at(15.0, 5) == pytest.approx([10.0, 2.0])
+    assert changing.at(15.0, 6) == pytest.approx([100.0, 2.0])
+    assert changing.at(15.0, 99) == pytest.approx([100.0, 1.0])
+    assert [changing.best(15.0, slot)[0] for slot in (4, 5, 99)] == [0, 1, 1]
+    assert changing.best_static(np.full(5, 15.0)) == 0
+    assert changing.best_static(np.full(9, 15.0)) == 1
+    assert [changing.covers(load) for load in (9.9, 10.0)] == [False, True]
+    assert changing.optimum_and_gap(0, 15.0, 99) == pytest.approx((1.0, 100.0))
+    assert changing.optimum_and_gap(0, 9.9, 99) is None

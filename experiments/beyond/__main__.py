@@ -1,0 +1,77 @@
+"""The evidence from its finished runs: ``python -m experiments.beyond [output_dir=results/runs]``.
+
+Writes ``<target>/beyond/agents.csv`` and ``.md`` (a row per condition and agent), ``verdicts.csv`` and
+``.md`` (the lines by which it is judged), ``improvement.csv``, and ``<target>/figures/beyond.png``, ``.pdf``,
+``.csv`` and ``.txt``. ``python -m experiments.beyond.sweep`` says which runs are needed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.arguments import parse, refuse
+from experiments.beyond import text
+from experiments.beyond.comparison import improvements
+from experiments.beyond.conditions import AGENTS, CASES
+from experiments.beyond.figure import draw
+from experiments.beyond.judge import best, judge
+from experiments.beyond.table import failed, read, tabulate
+from experiments.figures import style
+from experiments.pages import write_whole
+from experiments.results import failed_runs, finished_runs
+from serving.errors import UsageError
+
+_DEFAULTS = {"output_dir": "results/runs", "target": "results"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Tabulate, judge and draw; returns the exit code."""
+    options = parse(arguments, _DEFAULTS, __doc__ or "")
+    folders = [Path(options["output_dir"]) / name for name in _experiments()]
+    try:
+        found = read([run for folder in folders for run in finished_runs(folder)])
+    except UsageError as error:
+        refuse(str(error))
+    table = tabulate(found)
+    if table.empty:
+        print("beyond: not yet computed, run: python -m experiments.beyond.sweep run=1", file=sys.stderr)
+        return 1
+    lost = failed(one for folder in folders for one in failed_runs(folder))
+    verdicts, winner = judge(table, lost), best(table)
+    beaten = improvements(found, winner, AGENTS) if winner else pd.DataFrame()
+    missing = list(text.without_runs(table, lost))
+    target = Path(options["target"]) / "beyond"
+    pages = {
+        "agents.csv": _csv(table),
+        "agents.md": text.agents_page(table, beaten, winner),
+        "verdicts.csv": _csv(verdicts),
+        "verdicts.md": text.verdicts_page(verdicts, winner, missing),
+        "improvement.csv": _csv(beaten),
+    }
+    for name, content in pages.items():
+        write_whole(target / name, content)
+        print(target / name)
+    if winner:
+        style.apply()
+        for path in style.save(draw(found, winner), Path(options["target"]) / "figures"):
+            print(path)
+    print(text.lead(verdicts, winner))
+    for line in missing:
+        print(f"missing: {line}", file=sys.stderr)
+    return 0
+
+
+def _experiments() -> list[str]:
+    return list(dict.fromkeys(case.condition.experiment for case in CASES))
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    return frame.to_csv(index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""The conditions and the agents of the evidence, and the overrides that make their runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from experiments.claim_values.evidence import Condition
+from experiments.sweep_commands import Overrides
+
+GAUSSIAN = ("gp", "gp_lcb", "gp_safe")
+RIVALS = ("linucb", "aimd", "optuna", "serf", "packrat")
+TUNED = ("rrl_plus_tuned", "rrl_tuned", "q_learning_tuned", "deeprm_tuned", "capes_tuned")
+LEARNERS = (*GAUSSIAN, *RIVALS, *TUNED)
+DEFAULT, ORACLE = "tf_default", "oracle"
+TRUTHFUL = ("static_best", ORACLE)  # know the exhaustive table
+AGENTS = (*LEARNERS, DEFAULT, *TRUTHFUL)
+
+_CPU_ONLY = ("packrat",)  # plans threads
+
+
+@dataclass(frozen=True)
+class Case:
+    """A condition under which all agents are compared.
+
+    Attributes:
+        title: for readers.
+        condition: whose runs count.
+        unseen: whether nobody tuned on it; else it is one of the paper's.
+    """
+
+    title: str
+    condition: Condition
+    unseen: bool = False
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The presets that can play under it."""
+        gpu = self.condition.system == "sim_gpu"
+        return tuple(one for one in AGENTS if not (gpu and one in _CPU_ONLY))
+
+    def overrides(self, agent: str) -> Overrides:
+        """What makes an agent's runs."""
+        where = self.condition
+        told = ("truth=true",) if where.experiment == "fig14" and agent in TRUTHFUL else ()
+        return (
+            f"experiment={where.experiment}",
+            f"model={where.model}",
+            f"system={where.system}",
+            f"workload={where.workload}",
+            f"agent={agent}",
+            *told,
+        )
+
+
+def _paper() -> list[Case]:
+    inception, speech, resnet = "inception_v3", "deepspeech2", "inception_resnet_v2"
+    cpu, gpu = "sim_cpu", "sim_gpu"
+    settings = [("fig11", inception, cpu), ("fig12", speech, cpu), ("fig13", inception, gpu)]
+    both = [
+        Case(f"{_figure(figure)}, {name}", Condition(figure, workload, model, system))
+        for figure, model, system in settings
+        for name, workload in (("WiKi", "wiki"), ("Dynamic", "dynamic"))
+    ]
+    alone = [
+        ("fig14", "Inception V3", inception, cpu),
+        ("fig14", "Deep Speech 2", speech, cpu),
+        ("fig14", "GPU", inception, gpu),
+        ("fig15", "Deep Speech 2", speech, cpu),
+        ("fig15", "Inception-ResNet V2", resnet, cpu),
+        ("fig15", "GPU", inception, gpu),
+    ]
+    return both + [
+        Case(f"{_figure(figure)}, {name}", Condition(figure, "dynamic", model, system))
+        for figure, name, model, system in alone
+    ]
+
+
+def _figure(name: str) -> str:
+    return f"Fig. {int(name.removeprefix('fig'))}"
+
+
+def _unseen(title: str, name: str, workload: str = "dynamic", system: str = "sim_cpu") -> Case:
+    return Case(title, Condition(f"general_{name}", workload, system=system), unseen=True)
+
+
+CASES: tuple[Case, ...] = (
+    *_paper(),
+    _unseen("shared thread pools", "interference"),
+    _unseen("spiky trace", "trace", workload="wiki"),
+    _unseen("flash crowd", "flash_crowd", workload="flash_crowd"),
+    _unseen("abrupt drift", "abrupt_drift", system="sim_cpu_changing"),
+    _unseen("slow drift", "slow_drift", system="sim_cpu_changing"),
+    _unseen("lost cores", "lost_cores", system="sim_cpu_changing"),
+)
+"""Every condition of the paper's evaluation with bounded slots, then those that nobody tuned on."""

@@ -1,0 +1,173 @@
+"""The lines by which the evidence is judged, for every learner under every condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from experiments.beyond.conditions import CASES, LEARNERS
+from experiments.claims import MINIMUM_SEEDS
+from experiments.report.claims import WAITING
+
+HOLDS, UNDECIDED, FAILS = "holds", "undecided", "fails"
+VERDICTS = (HOLDS, UNDECIDED, FAILS, WAITING)
+
+Failed = Mapping[tuple[str, str], int]
+"""How many runs have failed, by condition and preset."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict with what it rests on; NaN where there is no number."""
+
+    verdict: str
+    value: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One of the lines.
+
+    Attributes:
+        name: in few words.
+        question: what has to hold.
+        judge: from a row of ``experiments.beyond.table``.
+    """
+
+    name: str
+    question: str
+    judge: Callable[[pd.Series], Finding]
+
+
+def _at_most(column: str, bound: float) -> Callable[[pd.Series], Finding]:
+    """Holds where the whole interval is within the bound, fails where all of it is beyond."""
+
+    def judge(row: pd.Series) -> Finding:
+        value, low, high = (float(row[name]) for name in (column, f"{column}_low", f"{column}_high"))
+        verdict = HOLDS if high <= bound else FAILS if low > bound else UNDECIDED
+        return Finding(verdict, value, low, high)
+
+    return judge
+
+
+def _not_above(column: str, bound: float) -> Callable[[pd.Series], Finding]:
+    """Fails only where all of the interval is beyond the bound."""
+
+    def judge(row: pd.Series) -> Finding:
+        found = _at_most(column, bound)(row)
+        return Finding(FAILS if found.verdict == FAILS else HOLDS, found.value, found.low, found.high)
+
+    return judge
+
+
+def _all_seeds(column: str) -> Callable[[pd.Series], Finding]:
+    """Holds where it does for every seed; the value is the share of them."""
+
+    def judge(row: pd.Series) -> Finding:
+        count, seeds = float(row[column]), int(row["seeds"])
+        if np.isnan(count):
+            return Finding(WAITING)
+        verdict = HOLDS if count == seeds else FAILS
+        return Finding(verdict, count / seeds, reason=f"{count:.0f} of {seeds} seeds")
+
+    return judge
+
+
+def _wall_clock(row: pd.Series) -> Finding:
+    """Wall-clock is an upper bound of CPU time: beyond it nothing is known."""
+    found = _at_most("decision_ms", 5.0)(row)
+    if found.verdict == HOLDS:
+        return found
+    told = f"wall-clock of a busy machine; python -m experiments.bench agents={row['preset']} tells CPU time"
+    return Finding(UNDECIDED, found.value, found.low, found.high, told)
+
+
+LINES = (
+    Line(
+        "cost",
+        "mean cost over the whole run, learning included, at most 1.25 times the oracle's",
+        _at_most("cost_ratio", 1.25),
+    ),
+    Line(
+        "gap, first",
+        "the noise-free gap (geometric mean over 25 slots) is first at most 1.5 by minute 60, every seed",
+        _all_seeds("within"),
+    ),
+    Line(
+        "gap, stays",
+        "it is at most 1.5 over all 25 slots after minute 60, every seed",
+        _all_seeds("stayed"),
+    ),
+    Line(
+        "default",
+        "mean cost over the whole run not significantly above the system default's (paired by seed)",
+        _not_above("default_ratio", 1.0),
+    ),
+    Line(
+        "CPU",
+        "at most 5 ms to decide and learn in the last 100 slots (wall-clock: the CPU time is no more)",
+        _wall_clock,
+    ),
+    Line(
+        "bad slots",
+        "less than 1 % of the slots after the first ten cost more than 1.5 times the system default's",
+        _at_most("dearer", 0.01),
+    ),
+    Line(
+        "SLO",
+        "less than 1 % of the slots after the first ten miss the latency objective while the oracle meets it",
+        _at_most("missed", 0.01),
+    ),
+)
+"""Those of the task, and of safe exploration the last two."""
+
+
+def judge(table: pd.DataFrame, failed: Failed) -> pd.DataFrame:
+    """Every line for every learner under every condition that it can play under.
+
+    Returns:
+        Columns: line, condition, unseen, preset, value, low, high, seeds, verdict (of ``VERDICTS``), reason.
+    """
+    by_place = {(row["condition"], row["preset"]): row for _, row in table.iterrows()}
+    rows = []
+    for case in CASES:
+        for preset in (one for one in case.agents if one in LEARNERS):
+            place = case.title, preset
+            row = by_place.get(place)
+            lost = f"{failed[place]} run(s) failed" if failed.get(place) else ""
+            for line in LINES:
+                found = _judged(line, row)
+                rows.append(
+                    {"line": line.name, "condition": case.title, "unseen": case.unseen, "preset": preset}
+                    | {"value": found.value, "low": found.low, "high": found.high}
+                    | {"seeds": 0 if row is None else int(row["seeds"]), "verdict": found.verdict}
+                    | {"reason": "; ".join(filter(None, (found.reason, lost)))}
+                )
+    return pd.DataFrame(rows)
+
+
+def _judged(line: Line, row: pd.Series | None) -> Finding:
+    if row is None:
+        return Finding(WAITING, reason="no finished runs: make beyond")
+    found = line.judge(row)
+    if np.isnan(found.value):
+        return Finding(WAITING, reason="its runs, or those it is compared with, cannot say")
+    if row["seeds"] < MINIMUM_SEEDS:
+        few = f"{MINIMUM_SEEDS} seeds for a verdict, there are {row['seeds']}"
+        return Finding(WAITING, found.value, found.low, found.high, few)
+    return found
+
+
+def best(table: pd.DataFrame) -> str | None:
+    """The learner with the least geometric mean of cost ratios, of those that ran under most conditions."""
+    known = table[table["preset"].isin(LEARNERS) & table["cost_ratio"].notna()]
+    if known.empty:
+        return None
+    logs = known.assign(log=np.log(known["cost_ratio"])).groupby("preset")["log"].agg(["size", "mean"])
+    return str(logs.loc[logs["size"] == logs["size"].max(), "mean"].idxmin())
