@@ -32,8 +32,8 @@ CORE := $(PUBLISHED),$(TUNED),$(BASELINES)
 # Ten servers take up to ten times as long: who is drawn in Fig. 14, and chance.
 CLUSTER := rrl_plus_paper,capes_published,deeprm,rrl_plus_tuned,capes_tuned,deeprm_tuned,tf_default,random
 
-# Every other preset, but the user's own and two that take minutes a run.
-SLOW := custom rrl_code deeprm_pretrained
+# Every other preset, but the user's own, two that take minutes a run, and two that need PyTorch.
+SLOW := custom rrl_code deeprm_pretrained sb3_dqn sb3_ppo
 COMMA := ,
 SPACE := $(subst ,, )
 PRESETS := $(filter-out $(SLOW),$(notdir $(basename $(wildcard conf/agent/*.yaml))))
