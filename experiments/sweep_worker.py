@@ -17,6 +17,7 @@ from joblib.parallel import BACKENDS, register_parallel_backend
 from tqdm import tqdm
 
 from experiments.leftovers import is_running, owner, this_host
+from experiments.sweep_settings import compose_seeds_together
 
 _MOST_GROWTH_BYTES = 2 * 10**9
 
@@ -38,6 +39,7 @@ def prepare_worker(sweep: Path) -> None:
     loky = sys.modules.get("joblib.externals.loky.process_executor")
     if loky is not None:  # by default it takes TensorFlow's import for a leak and starts a new worker
         vars(loky)["_MAX_MEMORY_LEAK_SIZE"] = _MOST_GROWTH_BYTES
+    compose_seeds_together()
     tqdm.set_lock(threading.RLock())  # by default also a semaphore, which a killed process leaves behind
     host, driver = owner(sweep) or ("", 0)
     ancestors = [process.pid for process in psutil.Process().parents()]
