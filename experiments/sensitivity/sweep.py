@@ -8,12 +8,13 @@ alone, ``also="slots=40 truth=false"`` are overrides for all runs.
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from experiments.arguments import parse, refuse
+from experiments.arguments import exit_code, parse, refuse
 from experiments.sensitivity.arms import Overrides, all_arms, key_of
 from experiments.sensitivity.conditions import CONDITIONS, Condition
 
@@ -78,17 +79,32 @@ def main(arguments: Sequence[str]) -> int:
         refuse(f"seeds={options['seeds']}, expected an integer >= 1")
     conditions = _varied(options["only"])
     wanted = commands(conditions, options["seeds"], options["launcher"], tuple(options["also"].split()))
-    failed = []
+    failed: list[str] = []
+    code = exit_code(lambda: _make(wanted, bool(options["run"]), failed))
+    for line in failed:
+        print(f"failed: {line}", file=sys.stderr)
+    return code or (1 if failed else 0)
+
+
+def _make(wanted: Sequence[Sequence[str]], run: bool, failed: list[str]) -> None:
+    """Print every sweep, run it if asked to, and note those that fail."""
     for number, command in enumerate(wanted, start=1):
         line = shlex.join(["python", *command])
         print(line, flush=True)
-        if options["run"]:
+        if run:
             print(f"sweep {number} of {len(wanted)}", file=sys.stderr)
-            done = subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, check=False)
-            failed += [line] if done.returncode else []
-    for line in failed:
-        print(f"failed: {line}", file=sys.stderr)
-    return 1 if failed else 0
+            failed += [line] if _sweep(command) else []
+
+
+def _sweep(command: Sequence[str]) -> int:
+    """Run one sweep; returns its exit code. An interruption is passed on, and waits until it has wound up."""
+    with subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)  # Ctrl-C has reached it already, kill -INT has not
+            process.wait()
+            raise
 
 
 if __name__ == "__main__":
