@@ -83,7 +83,7 @@ def read_yaml(path: Path, key: str) -> dict[str, Any]:
 def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
     """The settings that decide what the rows hold; a trace counts by its content, not by its path."""
     kept = {key: value for key, value in plain.items() if key not in _NOT_ROWS}
-    kept["hardware"] = {key: value for key, value in plain["hardware"].items() if key != "provenance"}
+    kept["hardware"] = profile_of(plain)
     kept["table"] = {key: plain["table"][key] for key in ("load_rps", "relative_error", "most_batches")}
     series = getattr(env.workload, "series", None)
     if series is not None:
@@ -124,11 +124,16 @@ def is_simulated(plain: Mapping[str, Any]) -> bool:
     return str(plain["system"]["_target_"]).startswith("sim.")
 
 
+def profile_of(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The hardware profile without its provenance, which is most of it, and changes nothing."""
+    return {key: value for key, value in plain["hardware"].items() if key != "provenance"}
+
+
 def build_system(plain: dict[str, Any]) -> ServingSystem:
     """The serving system that the settings describe."""
     system: ServingSystem = instantiate(
         plain["system"],
-        hardware=plain["hardware"],
+        hardware=profile_of(plain),
         model=plain["model"]["name"],
         slo_s=plain["objective"]["slo_s"],
         _convert_="all",

@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 from joblib.parallel import BACKENDS, register_parallel_backend
@@ -24,9 +25,19 @@ _MOST_GROWTH_BYTES = 2 * 10**9
 
 @contextmanager
 def joblib_workers_follow() -> Iterator[None]:
-    """What joblib starts in here ends with this process, from the worker's first moment on."""
+    """What joblib starts in here ends with this process, from the worker's first moment on.
+
+    And it gets one run at a time: after many that were finished before, a worker would otherwise be handed
+    dozens at once, which may take minutes each.
+    """
     plain = BACKENDS["loky"]
-    register_parallel_backend("loky", partial(plain, initializer=follow, initargs=(os.getpid(),)))
+
+    def one_by_one(**options: Any) -> Any:
+        backend = plain(initializer=follow, initargs=(os.getpid(),), **options)
+        backend.compute_batch_size = lambda: 1
+        return backend
+
+    register_parallel_backend("loky", one_by_one)
     try:
         yield
     finally:
