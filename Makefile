@@ -174,9 +174,19 @@ browser: ## Debian's chromium for the report's test, where it is missing and we 
 		echo "no chromium on PATH: the report's browser test will be skipped"
 	fi
 
+# Most tests use one core: those of experiments/ run beside all others, whose output comes when both have ended.
+OTHER_TESTS := $(filter-out tests/experiments/ %__pycache__/,$(wildcard tests/*/))
+
 test: lint browser ## lint, then every test
 	@unset PYTHONDONTWRITEBYTECODE
-	$(RUN) pytest
+	others=$$(mktemp)
+	trap 'kill $$(jobs -p) 2>/dev/null || true; rm -f "$$others"' EXIT
+	failed=0
+	$(RUN) pytest $(OTHER_TESTS) >"$$others" 2>&1 & number=$$!
+	$(RUN) pytest tests/experiments || failed=1
+	wait $$number || failed=1
+	cat "$$others"
+	exit $$failed
 
 format: setup ## let ruff rewrite the sources
 	@$(BIN)/ruff check --fix --quiet .
