@@ -104,7 +104,8 @@ def diagnostics_table(
         "q_distance": np.linalg.norm(q - q[-1], axis=1) / np.linalg.norm(q[-1]),
     }
     if table is not None:
-        truth = np.array([table.at(load) for load in true_load_rps])
+        loads_rps, of_slot = np.unique(true_load_rps, return_inverse=True)
+        truth = np.array([table.at(load) for load in loads_rps])[of_slot]
         q_star = truth + gamma / (1 - gamma) * truth.min(axis=1, keepdims=True)
         implied = q - gamma * q.min(axis=1, keepdims=True)
         columns["q_star_distance"] = np.linalg.norm(q - q_star, axis=1) / np.linalg.norm(q_star, axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,11 @@ class CostTable:
     standard_error: NDArray[np.float64]
     capped: NDArray[np.bool_]
 
+    @cached_property
+    def _log_cost(self) -> NDArray[np.float64]:
+        log_cost: NDArray[np.float64] = np.log(self.cost)
+        return log_cost
+
     def at(self, load_rps: float) -> NDArray[np.float64]:
         """Cost of every configuration at one load, shape (number of configurations,).
 
@@ -32,7 +38,7 @@ class CostTable:
         upper = int(np.clip(np.searchsorted(self.load_rps, load_rps), 1, len(self.load_rps) - 1))
         low, high = self.load_rps[upper - 1], self.load_rps[upper]
         weight = float(np.clip((load_rps - low) / (high - low), 0.0, 1.0))
-        log_cost = (1 - weight) * np.log(self.cost[upper - 1]) + weight * np.log(self.cost[upper])
+        log_cost = (1 - weight) * self._log_cost[upper - 1] + weight * self._log_cost[upper]
         costs: NDArray[np.float64] = np.exp(log_cost)
         return costs
 

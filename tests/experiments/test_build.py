@@ -66,7 +66,9 @@ def test_presets_are_called_by_their_files_where_nothing_tuned_was_changed():
     again = [f"agent.{key}={tuned[key]}" for key in ("radius", "gamma")]
     for overrides in ([], again, ["workload=dynamic", "start=[5,5,5]"]):
         assert compose_settings(["agent=rrl_tuned", *overrides])["agent"] == tuned
-    assert (tuned["preset"], tuned["settings"]) == ("rrl_tuned", "tuned")
+    for preset in (one for one in LEARNERS if one.endswith("_tuned")):
+        agent = compose_settings([f"agent={preset}", "system=sim_gpu"])["agent"]
+        assert (agent["preset"], agent["settings"]) == (preset, "tuned")
     radius = compose_settings(["agent=rrl_paper", "agent.radius=1"])["agent"]
     assert (radius["preset"], radius["settings"]) == ("rrl_paper", "published")
 
