@@ -29,7 +29,7 @@ PUBLISHED := q_learning,rrl_paper,rrl_plus_paper,deeprm,capes_published
 TUNED := q_learning_tuned,rrl_tuned,rrl_plus_tuned,deeprm_tuned,capes_tuned
 BASELINES := random,static,tf_default,sequential,static_best,oracle
 CORE := $(PUBLISHED),$(TUNED),$(BASELINES)
-# Ten servers take up to ten times as long: who is drawn in Fig. 14, and chance.
+# Ten servers take up to ten times as long: who is drawn in Fig. 14, and chance; `make agents` adds the others.
 CLUSTER := rrl_plus_paper,capes_published,deeprm,rrl_plus_tuned,capes_tuned,deeprm_tuned,tf_default,random
 
 # Every other preset, but the user's own, two that take minutes a run, and two that need PyTorch.
@@ -37,7 +37,10 @@ SLOW := custom rrl_code deeprm_pretrained sb3_dqn sb3_ppo
 COMMA := ,
 SPACE := $(subst ,, )
 PRESETS := $(filter-out $(SLOW),$(notdir $(basename $(wildcard conf/agent/*.yaml))))
-EXTRA := $(subst $(SPACE),$(COMMA),$(filter-out $(subst $(COMMA),$(SPACE),$(CORE)),$(PRESETS)))
+spaced = $(subst $(COMMA),$(SPACE),$(1))
+listed = $(subst $(SPACE),$(COMMA),$(strip $(1)))
+EXTRA := $(call listed,$(filter-out $(call spaced,$(CORE)),$(PRESETS)))
+BESIDE_CLUSTER := $(call listed,$(filter-out static_best oracle $(call spaced,$(CLUSTER)),$(call spaced,$(CORE))))
 
 # What a recipe below is written in; `took STAGE` notes in results/stages.csv how long the stage that ends here took.
 define WORDS
@@ -110,10 +113,15 @@ reproduce: setup ## the same with two seeds, without the oracle of Fig. 14 (unde
 	echo "two seeds show the way, verdicts need ten, and Fig. 14 its oracle: make paper, which keeps these runs"
 
 agents: SEEDS := range(0,10)
-agents: setup ## after make paper: the other presets, the drain rule, learning beside serving (5 minutes)
+agents: setup ## after make paper: the other presets, the drain rule, learning beside serving (8 minutes)
 	@$(WORDS)
 	sweep experiment=fig11 agent=$(EXTRA) workload=wiki,dynamic
 	took presets
+	sweep experiment=fig14 agent=$(BESIDE_CLUSTER) model=inception_v3,deepspeech2
+	sweep experiment=fig14 agent=static_best truth=true model=inception_v3,deepspeech2
+	sweep experiment=fig14 agent=$(BESIDE_CLUSTER) system=sim_gpu
+	sweep experiment=fig14 agent=static_best truth=true system=sim_gpu
+	took cluster
 	sweep experiment=drain agent=rrl,rrl_plus,q_learning drain_rule=false,true
 	took drain
 	sweep experiment=learning agent=rrl,rrl_plus learning=inline,background workload=wiki,dynamic
@@ -174,9 +182,19 @@ browser: ## Debian's chromium for the report's test, where it is missing and we 
 		echo "no chromium on PATH: the report's browser test will be skipped"
 	fi
 
+# Most tests use one core: those of experiments/ run beside all others, whose output comes when both have ended.
+OTHER_TESTS := $(filter-out tests/experiments/ %__pycache__/,$(wildcard tests/*/))
+
 test: lint browser ## lint, then every test
 	@unset PYTHONDONTWRITEBYTECODE
-	$(RUN) pytest
+	others=$$(mktemp)
+	trap 'kill $$(jobs -p) 2>/dev/null || true; rm -f "$$others"' EXIT
+	failed=0
+	$(RUN) pytest $(OTHER_TESTS) >"$$others" 2>&1 & number=$$!
+	$(RUN) pytest tests/experiments || failed=1
+	wait $$number || failed=1
+	cat "$$others"
+	exit $$failed
 
 format: setup ## let ruff rewrite the sources
 	@$(BIN)/ruff check --fix --quiet .

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from agents.background import BackgroundAgent
 from experiments.check import check_settings
 from experiments.cli import CONF
+from experiments.preset_labels import LABELS, file_of, labels_of
 from serving.agent import Agent
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.cost_table import Truth
@@ -25,7 +26,6 @@ from serving.system import ServingSystem
 _AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those of the workload
 _START_STREAM = 0x_57A_27  # and the first configuration, which is the same for all agents, from both
 _PRETRAINING_STREAM = 0x_9E7_7A1  # and those of pretraining apart from the run's
-_AGENT_LABELS = ("preset", "settings")  # for the rows; every other key goes to the constructor
 # Settings that change no row: where things are written, how they are shown, and what is cached.
 _NOT_ROWS = ("output_dir", "fresh", "progress", "logger", "experiment_name", "hydra")
 
@@ -42,6 +42,7 @@ def resolve(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:
     """
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     check_settings(plain, CONF, choices)
+    plain["agent"] |= labels_of(plain["agent"], choices["agent"])
     if plain["pretrain"]["file"] is None:
         del plain["pretrain"]  # a run without it is the run it was before there was such a setting
     hardware_file = plain["hardware"].pop("file", None)
@@ -82,7 +83,7 @@ def read_yaml(path: Path, key: str) -> dict[str, Any]:
 def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
     """The settings that decide what the rows hold; a trace counts by its content, not by its path."""
     kept = {key: value for key, value in plain.items() if key not in _NOT_ROWS}
-    kept["hardware"] = {key: value for key, value in plain["hardware"].items() if key != "provenance"}
+    kept["hardware"] = profile_of(plain)
     kept["table"] = {key: plain["table"][key] for key in ("load_rps", "relative_error", "most_batches")}
     series = getattr(env.workload, "series", None)
     if series is not None:
@@ -123,11 +124,16 @@ def is_simulated(plain: Mapping[str, Any]) -> bool:
     return str(plain["system"]["_target_"]).startswith("sim.")
 
 
+def profile_of(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The hardware profile without its provenance, which is most of it, and changes nothing."""
+    return {key: value for key, value in plain["hardware"].items() if key != "provenance"}
+
+
 def build_system(plain: dict[str, Any]) -> ServingSystem:
     """The serving system that the settings describe."""
     system: ServingSystem = instantiate(
         plain["system"],
-        hardware=plain["hardware"],
+        hardware=profile_of(plain),
         model=plain["model"]["name"],
         slo_s=plain["objective"]["slo_s"],
         _convert_="all",
@@ -237,7 +243,7 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Trut
         if offered["cost_table"] is None:
             preset = plain["agent"].get("preset")
             raise UsageError(f"agent={preset} needs the exhaustive table of a simulated system: truth=true")
-    settings = {key: value for key, value in plain["agent"].items() if key not in _AGENT_LABELS}
+    settings = {key: value for key, value in plain["agent"].items() if key not in LABELS}
     for key in (*offered, "true_load_rps", "cost_table"):
         if key in settings:
             instead = f"; start={settings[key]} is a setting of the run" if key == "start" else ""
@@ -268,9 +274,11 @@ def _made(make: Callable[..., Agent], wanted: Mapping[str, Any], plain: Mapping[
         if _source_outside(agent_class(dict(plain))) is not None:
             raise
         preset = plain["agent"].get("preset")
-        shipped = read_yaml(CONF / "agent" / f"{preset}.yaml", "agent") if preset else {}
+        shipped = read_yaml(CONF / "agent" / f"{file_of(preset)}.yaml", "agent") if preset else {}
         changed = [
-            f"agent.{key}={value}" for key, value in plain["agent"].items() if shipped.get(key) != value
+            f"agent.{key}={value}"
+            for key, value in plain["agent"].items()
+            if key not in LABELS and shipped.get(key) != value
         ]
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UsageError(

@@ -22,7 +22,7 @@ from experiments.arguments import parse, refuse
 from experiments.arms import Arm, RunSummary, arms, differing, paired
 from experiments.compare_text import markdown
 from experiments.pages import write_whole
-from experiments.results import finished_runs
+from experiments.results import failed_runs, finished_runs, tell_failed
 from experiments.statistics import Centre, alone, interval_columns, mean, median, ratio
 from serving.errors import UsageError
 
@@ -128,7 +128,9 @@ def main(arguments: Sequence[str]) -> int:
     """Compare and write both files; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__ or "")
     experiment, by, reference = options["experiment"], options["by"], options["reference"]
-    found = finished_runs(Path(options["output_dir"]) / experiment)
+    folder = Path(options["output_dir"]) / experiment
+    found = finished_runs(folder)
+    tell_failed(failed_runs(folder))
     if not found:
         print(
             f"{experiment}: not yet computed, run: python -m experiments.run --multirun "

@@ -22,6 +22,7 @@ from experiments.interruption import Interruption
 from experiments.leftovers import is_abandoned, is_running, make_owned, remove_abandoned, this_host
 from experiments.sweep_job import ALONE, note_failure
 from experiments.sweep_line import LiveLine, duration
+from experiments.sweep_settings import compose_seeds_together
 from experiments.sweep_status import (
     DONE,
     FAILED,
@@ -56,6 +57,7 @@ def drive_sweep(program: Callable[[], Any]) -> int:
 
 def _drive(program: Callable[[], Any], interruption: Interruption) -> int:
     started_s = time.monotonic()
+    compose_seeds_together()
     sweep = _new_folder()
     sys.argv.append(f"{_FOLDER}{_quoted(sweep)}")
     try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+
+from experiments.arguments import exit_code
 
 Overrides = tuple[str, ...]
 """Of hydra, one for each setting: what makes the runs of an arm."""
@@ -60,14 +63,29 @@ def commands(arms: Iterable[Overrides], seeds: int, launcher: str = "joblib") ->
 
 def carry_out(wanted: Sequence[Sequence[str]], run: bool) -> int:
     """Print every command, and run it if asked to; 1 where one has failed, the others run all the same."""
-    failed = []
+    failed: list[str] = []
+    code = exit_code(lambda: _carry_out(wanted, run, failed))
+    for line in failed:
+        print(f"failed: {line}", file=sys.stderr)
+    return code or (1 if failed else 0)
+
+
+def _carry_out(wanted: Sequence[Sequence[str]], run: bool, failed: list[str]) -> None:
+    """Note in ``failed`` those that fail."""
     for number, command in enumerate(wanted, start=1):
         line = shlex.join(["python", *command])
         print(line, flush=True)
         if run:
             print(f"command {number} of {len(wanted)}", file=sys.stderr)
-            done = subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, check=False)
-            failed += [line] if done.returncode else []
-    for line in failed:
-        print(f"failed: {line}", file=sys.stderr)
-    return 1 if failed else 0
+            failed += [line] if _run(command) else []
+
+
+def _run(command: Sequence[str]) -> int:
+    """Run one; returns its exit code. An interruption is passed on, and waits until it has wound up."""
+    with subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)  # Ctrl-C has reached it already, kill -INT has not
+            process.wait()
+            raise

@@ -9,23 +9,35 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 from joblib.parallel import BACKENDS, register_parallel_backend
 from tqdm import tqdm
 
 from experiments.leftovers import is_running, owner, this_host
+from experiments.sweep_settings import compose_seeds_together
 
 _MOST_GROWTH_BYTES = 2 * 10**9
 
 
 @contextmanager
 def joblib_workers_follow() -> Iterator[None]:
-    """What joblib starts in here ends with this process, from the worker's first moment on."""
+    """What joblib starts in here ends with this process, from the worker's first moment on.
+
+    And it gets one run at a time: after many that were finished before, a worker would otherwise be handed
+    dozens at once, which may take minutes each.
+    """
     plain = BACKENDS["loky"]
-    register_parallel_backend("loky", partial(plain, initializer=follow, initargs=(os.getpid(),)))
+
+    def one_by_one(**options: Any) -> Any:
+        backend = plain(initializer=follow, initargs=(os.getpid(),), **options)
+        backend.compute_batch_size = lambda: 1
+        return backend
+
+    register_parallel_backend("loky", one_by_one)
     try:
         yield
     finally:
@@ -38,6 +50,7 @@ def prepare_worker(sweep: Path) -> None:
     loky = sys.modules.get("joblib.externals.loky.process_executor")
     if loky is not None:  # by default it takes TensorFlow's import for a leak and starts a new worker
         vars(loky)["_MAX_MEMORY_LEAK_SIZE"] = _MOST_GROWTH_BYTES
+    compose_seeds_together()
     tqdm.set_lock(threading.RLock())  # by default also a semaphore, which a killed process leaves behind
     host, driver = owner(sweep) or ("", 0)
     ancestors = [process.pid for process in psutil.Process().parents()]

@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from experiments.build import is_simulated, resolve
+from experiments.build import is_simulated, profile_of, resolve
 from experiments.changing import stages
 from experiments.cli import hydra_program
 from experiments.measured_table import measure
@@ -41,7 +41,7 @@ _ARRAYS = ("load_rps", "cost", "standard_error", "capped", "mean_latency_s", "p9
 def table_key(plain: dict[str, Any]) -> dict[str, Any]:
     """Everything that the table depends on."""
     return {
-        "hardware": {key: value for key, value in plain["hardware"].items() if key != "provenance"},
+        "hardware": profile_of(plain),
         "model": plain["model"]["name"],
         "system": {key: value for key, value in plain["system"].items() if key not in _IRRELEVANT},
         "objective": plain["objective"],

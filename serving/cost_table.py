@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,12 +57,17 @@ class CostTable(Truth):
     standard_error: NDArray[np.float64]
     capped: NDArray[np.bool_]
 
+    @cached_property
+    def _log_cost(self) -> NDArray[np.float64]:
+        log_cost: NDArray[np.float64] = np.log(self.cost)
+        return log_cost
+
     def at(self, load_rps: float, slot: int = 0) -> NDArray[np.float64]:  # noqa: ARG002 - the same in all
         """Interpolates the logarithm of the cost between grid points; beyond them the last holds."""
         upper = int(np.clip(np.searchsorted(self.load_rps, load_rps), 1, len(self.load_rps) - 1))
         low, high = self.load_rps[upper - 1], self.load_rps[upper]
         weight = float(np.clip((load_rps - low) / (high - low), 0.0, 1.0))
-        log_cost = (1 - weight) * np.log(self.cost[upper - 1]) + weight * np.log(self.cost[upper])
+        log_cost = (1 - weight) * self._log_cost[upper - 1] + weight * self._log_cost[upper]
         costs: NDArray[np.float64] = np.exp(log_cost)
         return costs
 

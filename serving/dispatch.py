@@ -37,6 +37,11 @@ def round_robin(turn: NDArray[np.int64], servers: int) -> NDArray[np.int64]:
     return turn % servers
 
 
+def round_robin_shares(turn: int, servers: int) -> list[slice]:
+    """Which of the coming requests every server gets; the same as ``round_robin``, the first at ``turn``."""
+    return [slice((server - turn) % servers, None, servers) for server in range(servers)]
+
+
 def least_loaded(in_system: NDArray[np.int64], turn: int) -> int:
     """The server with the fewest requests, waiting or in service; of equals the next whose turn it is."""
     servers = len(in_system)

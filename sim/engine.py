@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.dispatch import Dispatch, at_random, least_loaded, round_robin
+from serving.dispatch import Dispatch, at_random, least_loaded, round_robin_shares
 from serving.slot import Slot
 from sim.reconfiguration import AT_ONCE, Switch
 from sim.server import Served, Server
@@ -195,14 +195,17 @@ class Engine:
         if len(self._servers) == 1:
             getattr(self._servers[0], verb)(arrival_s, demand_s, until_s)
             return
+        shares: Sequence[slice | NDArray[np.bool_]]
         if self._dispatch == "random":
             assigned = at_random(self._rng.random(len(arrival_s)), len(self._servers))
+            shares = [assigned == number for number in range(len(self._servers))]
         else:
-            assigned = round_robin(self._turn + np.arange(len(arrival_s)), len(self._servers))
+            shares = round_robin_shares(self._turn, len(self._servers))
         self._turn += len(arrival_s)
-        for number, server in enumerate(self._servers):
-            mine = assigned == number
-            getattr(server, verb)(arrival_s[mine], demand_s[mine], until_s)
+        for server, mine in zip(self._servers, shares, strict=True):
+            getattr(server, verb)(
+                np.ascontiguousarray(arrival_s[mine]), np.ascontiguousarray(demand_s[mine]), until_s
+            )
 
     def _one_by_one(self, arrival_s: _Floats, demand_s: _Floats, until_s: float, turn: int) -> None:
         """The least loaded server takes each request; all servers work up to that instant first."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from experiments.arguments import parse, refuse
 from experiments.figures import style
-from experiments.results import finished_runs
+from experiments.results import failed_runs, finished_runs, tell_failed
 from experiments.sensitivity.figure import draw
 from experiments.sensitivity.judge import NOT_COMPUTABLE, judge, summary
 from serving.errors import UsageError
@@ -25,7 +25,9 @@ def main(arguments: Sequence[str]) -> int:
     """Judge, tabulate and draw; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__ or "")
     target = Path(options["target"])
-    runs = finished_runs(Path(options["output_dir"]) / "sensitivity")
+    folder = Path(options["output_dir"]) / "sensitivity"
+    runs = finished_runs(folder)
+    tell_failed(failed_runs(folder))
     try:
         table = judge(runs, tuple(options["also"].split()))
     except UsageError as error:

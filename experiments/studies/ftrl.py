@@ -13,9 +13,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -27,6 +29,7 @@ from experiments.arguments import parse, refuse
 from experiments.build import build_env
 from experiments.settings import compose_settings
 from experiments.truth import cost_table
+from serving.configuration import ConfigurationSpace
 from serving.cost_table import CostTable
 from serving.environment import ServingEnv
 from serving.errors import UsageError
@@ -118,13 +121,13 @@ class Setup:
         return np.concatenate([self.features(load, index) for load, index in pairs])
 
 
-def make_setup(name: str, env: ServingEnv) -> Setup:
+def make_setup(name: str, space: ConfigurationSpace, max_load_rps: float) -> Setup:
     """The authors' set-up, or that of preset rrl_nn."""
-    space, rng = env.system.space, np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     if name == "authors":
         scratch = ScratchNetworkEstimator(space, rng)
         return Setup(scratch.features, lambda cost: 1000 * cost, lambda ms: np.maximum(ms, 1.0) / 1000, 100.0)
-    scaled = NetworkEstimator(space, rng, env.workload.max_load_rps)
+    scaled = NetworkEstimator(space, rng, max_load_rps)
     return Setup(scaled.features, np.log, lambda log: np.exp(np.minimum(log, 20.0)), np.inf)
 
 
@@ -146,26 +149,40 @@ def errors(
 
 
 def measure(
-    overrides: Sequence[str], seeds: int, steps: int, samples: Sequence[int] = SAMPLES
+    overrides: Sequence[str], seeds: int, steps: int, samples: Sequence[int] = SAMPLES, workers: int = -1
 ) -> pd.DataFrame:
-    """One row per variant, number of samples and seed."""
+    """One row per variant, number of samples and seed; ``workers`` processes, -1 for one on every core."""
     plain = compose_settings(["workload=wiki", f"slots={SLOTS}", *overrides])
     table, env = cost_table(plain), build_env(plain)
     if table is None:
         raise UsageError("system: the study needs a simulated system, whose exhaustive table is the truth")
     served = [serve(env, table, seed) for seed in range(seeds)]
-    rows = []
-    for variant in tqdm([one for name in RATES for one in variants(name)], desc="variants"):
-        setup = make_setup(variant.setup, env)
-        inputs = 1 + len(env.system.space.knobs)
-        network = Network(inputs, variant.optimizer, np.random.default_rng(0), huber_delta=setup.huber_delta)
-        labels = {key: value for key, value in vars(variant).items() if key != "optimizer"}
-        rows += [
-            labels | {"samples": count, "seed": seed, "error": error}
-            for seed, slots in enumerate(served)
-            for count, error in errors(network, setup, slots, steps, samples, seed)
-        ]
+    all_variants = [one for name in RATES for one in variants(name)]
+    world = env.system.space, env.workload.max_load_rps
+    jobs = (delayed(_trained)(one, *world, served, steps, samples) for one in all_variants)
+    trained = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    rows = [row for rows in tqdm(trained, desc="variants", total=len(all_variants)) for row in rows]
     return pd.DataFrame(rows).rename(columns={"name": "optimizer"})
+
+
+def _trained(
+    variant: Variant,
+    space: ConfigurationSpace,
+    max_load_rps: float,
+    served: Sequence[Slots],
+    steps: int,
+    samples: Sequence[int],
+) -> list[dict[str, Any]]:
+    """The rows of one variant."""
+    setup = make_setup(variant.setup, space, max_load_rps)
+    inputs = 1 + len(space.knobs)
+    network = Network(inputs, variant.optimizer, np.random.default_rng(0), huber_delta=setup.huber_delta)
+    labels = {key: value for key, value in vars(variant).items() if key != "optimizer"}
+    return [
+        labels | {"samples": count, "seed": seed, "error": error}
+        for seed, slots in enumerate(served)
+        for count, error in errors(network, setup, slots, steps, samples, seed)
+    ]
 
 
 def main(arguments: Sequence[str], overrides: Sequence[str] = ()) -> int:
@@ -173,12 +190,12 @@ def main(arguments: Sequence[str], overrides: Sequence[str] = ()) -> int:
     from experiments.figures import style
     from experiments.studies.ftrl_figure import draw
 
-    defaults = {"seeds": 10, "steps": 500, "target": "results/figures"}
+    defaults = {"seeds": 10, "steps": 500, "workers": -1, "target": "results/figures"}
     options = parse(arguments, defaults, __doc__ or "")
     for key in ("seeds", "steps"):
         if options[key] < 1:
             refuse(f"{key}={options[key]}, expected an integer >= 1")
-    data = measure(overrides, options["seeds"], options["steps"])
+    data = measure(overrides, options["seeds"], options["steps"], workers=options["workers"])
     style.apply()
     for path in style.save(draw(data, options["steps"]), Path(options["target"])):
         print(path)

@@ -1,4 +1,4 @@
-"""Theorem 1 on a small known MDP: ``python -m experiments.studies.theorem1 [seeds=3] [steps=15000]``.
+"""Theorem 1 on a small known MDP: ``python -m experiments.studies.theorem1 [seeds=10] [steps=15000]``.
 
 Under the theorem's own conditions (step 1 / visits, configurations drawn from a fixed distribution, an
 estimate that is off by at most Delta) RRL's limit can be computed, so that three things can be looked at:
@@ -14,21 +14,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from agents.rrl import RRLAgent
-from experiments.arguments import parse
-from experiments.figures import style
+from experiments.arguments import parse, refuse
 from serving.configuration import ConfigurationSpace, Knob
 from serving.observation import Observation
 
 RADII = (0.0, 1.0, 1.5, 2.0, 3.0)
 NOISES = (0.05, 0.5)  # s; costs within radius 1 differ by up to 0.31 s, so little and much beside that
-ARRIVALS = ((0.05, 0.3), (0.05, 0.1), (0.5, 0.3))  # noise, and share of the largest |Q*| that counts as there
 
 
 @dataclass(frozen=True)
@@ -133,7 +129,7 @@ def study(mdp: KnownMDP, seeds: int, steps: int) -> pd.DataFrame:
 
     Distances are largest absolute differences, in the unit of the cost.
     """
-    checkpoints = np.unique(np.geomspace(50, steps, 60).astype(int)).tolist()
+    checkpoints = np.unique(np.geomspace(min(50, steps), steps, 60).astype(int)).tolist()
     optimal = mdp.limit(0.0)
     rows = []
     for radius in RADII:
@@ -161,93 +157,18 @@ def study(mdp: KnownMDP, seeds: int, steps: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def speed_ups(data: pd.DataFrame, close: float) -> pd.DataFrame:
-    """How much sooner each radius brings Q to its limit than radius 0 does, beside the region's size.
-
-    A seed arrives at the first checkpoint from which on Q stays within ``close`` times the largest |Q*|.
-
-    Returns:
-        One row per radius: radius, region (mean n_delta), arrival (mean slot over seeds; NaN if one never
-        arrives), speed_up.
-    """
-    keys = ["radius", "region", "seed"]
-    near = data.assign(near=data["to_limit"] <= close * data["largest_q"]).sort_values("slot")
-    stays = near.iloc[::-1].groupby(keys)["near"].cummin()
-    arrival = near["slot"].where(stays).groupby([near[key] for key in keys]).min()
-    means = arrival.groupby(["radius", "region"]).apply(lambda times: times.mean(skipna=False)).reset_index()
-    means.columns = pd.Index(["radius", "region", "arrival"])
-    return means.assign(speed_up=means["arrival"].iloc[0] / means["arrival"])
-
-
-def draw(data: pd.DataFrame, gamma: float) -> style.Drawing:
-    """Error over time, the gap of the limit against its bound, and the speed-up against n_delta."""
-    figure, axes = plt.subplots(1, 3, figsize=(style.WIDE_INCHES, 2.5))
-    quiet = data[data["noise"] == NOISES[0]]
-    _errors(axes[0], quiet)
-    _gaps(axes[1], quiet)
-    _speed_ups(axes[2], data)
-    return style.Drawing(
-        name="theorem1",
-        title="Theorem 1 on a small known MDP",
-        paper_shows=(
-            "The paper proves a limit within Delta / (1 - gamma) of the optimum, and a bound on the error in "
-            "which time counts n_delta times; it shows no experiment under the theorem's conditions."
-        ),
-        caption=(
-            f"3 loads, 7 x 7 configurations, discount {gamma:g}, step 1 / visits, loads and configurations "
-            f"uniform, constant estimator, {data['seed'].nunique()} seeds. Left: largest distance of Q from "
-            f"the computed limit of its radius, mean over seeds, noise {NOISES[0]:g} s. Middle: the limit "
-            "against the bound, and Q at the end. Right: slots until Q stays within the given share of its "
-            "limit, at radius 0 over at each radius; the theorem bounds the error, and leaves open constants "
-            "such as the spread of costs within a region, which grows with it."
-        ),
-        figure=figure,
-        data=data,
-    )
-
-
-def _errors(axes: Axes, data: pd.DataFrame) -> None:
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, data["radius"].nunique()))
-    for colour, (radius, mine) in zip(colours, data.groupby("radius"), strict=True):
-        error = mine.groupby("slot")["to_limit"].mean() / mine["largest_q"].iloc[0]
-        axes.loglog(error.index, error, color=colour, label=f"{radius:g}")
-    for _, close in ARRIVALS[:2]:
-        axes.axhline(close, color="#999999", linewidth=0.6, linestyle="--")
-    axes.set_xlabel("slot")
-    axes.set_ylabel(r"$\|Q_t-Q_\infty\| / \|Q^*\|$")
-    axes.legend(title="radius", ncols=2, loc="lower left")
-
-
-def _gaps(axes: Axes, data: pd.DataFrame) -> None:
-    gaps = data.drop_duplicates("radius")
-    reached = data[data["slot"] == data["slot"].max()].groupby("radius")["to_optimum"].mean()
-    bound, limit = r"bound $\Delta/(1-\gamma)$", r"limit $\|Q_\infty-Q^*\|$"
-    axes.plot(gaps["radius"], gaps["bound"], "--", color="#999999", label=bound)
-    axes.plot(gaps["radius"], gaps["limit_to_optimum"], color="#0072B2", label=limit)
-    axes.plot(reached.index, reached, ".", color="#D55E00", label="reached")
-    axes.set_xlabel("radius (grid steps)")
-    axes.set_ylabel("largest difference (s)")
-    axes.legend()
-
-
-def _speed_ups(axes: Axes, data: pd.DataFrame) -> None:
-    for (noise, close), colour in zip(ARRIVALS, ("#0072B2", "#56B4E9", "#E69F00"), strict=True):
-        speeds = speed_ups(data[data["noise"] == noise], close)
-        name = f"within {close:.0%}, noise {noise:g} s"
-        axes.loglog(speeds["region"], speeds["speed_up"], ".-", color=colour, label=name)
-    axes.loglog(speeds["region"], speeds["region"], "--", color="#999999", label=r"$n_\delta$")
-    axes.set_xlabel(r"mean size of the region, $n_\delta$")
-    axes.set_ylabel("speed-up over radius 0")
-    axes.set_ylim(bottom=0.1)
-    axes.legend(loc="lower right", fontsize=6)
-
-
 def main(arguments: list[str]) -> int:
     """Run, draw and write; returns the exit code."""
-    options = parse(arguments, {"seeds": 3, "steps": 15_000, "target": "results/figures"}, __doc__)
-    style.apply()
+    from experiments.figures import style
+    from experiments.studies.theorem1_figure import draw
+
+    options = parse(arguments, {"seeds": 10, "steps": 15_000, "target": "results/figures"}, __doc__)
+    for key in ("seeds", "steps"):
+        if options[key] < 1:
+            refuse(f"{key}={options[key]}, expected an integer >= 1")
     mdps = [small_mdp(noise=noise) for noise in NOISES]
     data = pd.concat([study(mdp, options["seeds"], options["steps"]) for mdp in mdps], ignore_index=True)
+    style.apply()
     for path in style.save(draw(data, mdps[0].gamma), Path(options["target"])):
         print(path)
     return 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from experiments.studies.delta import cost_differences
-from experiments.studies.theorem1 import KnownMDP, small_mdp
+from experiments.studies.theorem1 import NOISES, RADII, KnownMDP, small_mdp, study
+from experiments.studies.theorem1_figure import draw, speed_ups
 from serving.configuration import ConfigurationSpace, Knob
 
 SMALL = ConfigurationSpace((Knob("rows", (1, 2, 3)), Knob("columns", (1, 2, 3, 4))))
@@ -81,6 +83,34 @@ def test_a_larger_region_brings_q_to_its_limit_sooner():
     least = [mdp.near(radius).sum(axis=1).min() for radius in (1.0, 2.0)]  # n_delta in a corner: 3 and 6
     assert times[0] / times[1] > least[0]
     assert times[0] / times[2] > least[1]
+
+
+def test_a_speed_up_is_a_ratio_of_mean_arrivals_with_its_interval():
+    # With radius 0 the seeds arrive at slots 40, 80 and 60, with radius 1 at 20, 20 and 20 or never.
+    stays = {0.0: (40, 80, 60), 1.0: (20, 20, 20)}
+    data = pd.DataFrame([
+        {"radius": radius, "region": 1.0 + 3 * radius, "seed": seed, "slot": slot, "largest_q": 10.0,
+         "to_limit": 0.5 if slot >= arrival else 5.0}
+        for radius, arrivals in stays.items() for seed, arrival in enumerate(arrivals)
+        for slot in range(20, 101, 20)
+    ])  # fmt: skip
+    found = speed_ups(data, 0.1)
+    said = found[["radius", "region", "arrival", "speed_up"]]
+    assert said.to_numpy().tolist() == [[0, 1, 60, 1], [1, 4, 20, 3]]
+    assert found[["low", "high"]].to_numpy().tolist() == [[1, 1], [2, 4]]
+    late = data["to_limit"].where((data["radius"] == 0) | (data["seed"] > 0), 5.0)
+    unknown = speed_ups(data.assign(to_limit=late), 0.1)
+    assert unknown["speed_up"].isna().tolist() == [False, True]
+
+
+def test_the_figure_has_a_band_for_every_radius_and_noise():
+    data = pd.concat([study(small_mdp(side=3, noise=noise), 2, 300) for noise in NOISES])
+    drawing = draw(data, 0.5)
+    errors, gaps, speeds = drawing.figure.axes
+    assert len(errors.collections) == len(RADII)
+    assert len(speeds.collections) == 3
+    assert "2 seeds" in drawing.caption
+    assert gaps.containers[0].get_label() == "reached"
 
 
 def test_differences_of_the_service_are_those_of_a_line_counted_by_hand():

@@ -76,6 +76,31 @@ NOBODYS = ("custom",) if find_spec("stable_baselines3") else ("custom", "sb3_dqn
 LEARNERS = sorted(path.stem for path in (CONF / "agent").glob("*.yaml") if path.stem not in NOBODYS)
 
 
+@pytest.mark.parametrize("changed", ["agent.radius=0", "+agent.alpha=0.3", "~agent.beta"])
+def test_a_tuned_preset_that_was_changed_is_called_by_what_differs(changed):
+    agent = compose_settings(["agent=rrl_tuned", changed])["agent"]
+    key = changed.lstrip("+~").removeprefix("agent.").partition("=")[0]
+    assert (agent["preset"], agent["settings"]) == (f"rrl_tuned with {key}={agent.get(key)}", "changed")
+
+
+def test_presets_are_called_by_their_files_where_nothing_tuned_was_changed():
+    tuned = compose_settings(["agent=rrl_tuned"])["agent"]
+    again = [f"agent.{key}={tuned[key]}" for key in ("radius", "gamma")]
+    for overrides in ([], again, ["workload=dynamic", "start=[5,5,5]"]):
+        assert compose_settings(["agent=rrl_tuned", *overrides])["agent"] == tuned
+    for preset in (one for one in LEARNERS if one.endswith("_tuned")):
+        agent = compose_settings([f"agent={preset}", "system=sim_gpu"])["agent"]
+        assert (agent["preset"], agent["settings"]) == (preset, "tuned")
+    radius = compose_settings(["agent=rrl_paper", "agent.radius=1"])["agent"]
+    assert (radius["preset"], radius["settings"]) == ("rrl_paper", "published")
+
+
+def test_what_cannot_be_made_of_a_changed_tuned_preset_is_one_line_that_names_it():
+    plain = compose_settings(["agent=capes_tuned", "agent.hidden=abc", "truth=false", "slots=2"])
+    with pytest.raises(UsageError, match=r"^agent\.hidden=abc: the agent cannot be made: "):
+        build_agent(plain, build_env(plain), lambda: None)
+
+
 def first_played(preset, *overrides):
     quick = ["agent.pretrain_iterations=0", "agent.frozen=false"] if preset == "deeprm_pretrained" else []
     plain = compose_settings([f"agent={preset}", "truth=false", "slots=2", *quick, *overrides])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import AGENTS
-from tests_support import finished_run
+from tests_support import fail, finished_run
 
 from experiments.arms import RunSummary, arms
 from experiments.compare import compare, main
@@ -123,6 +123,16 @@ def test_without_runs_it_says_what_to_run(tmp_path, capsys):
     assert main([f"output_dir={tmp_path}", f"target={tmp_path}"]) == 1
     assert "python -m experiments.run --multirun experiment=fig11" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_what_failed_is_told(tmp_path, capsys):
+    finished_run(tmp_path, 0)
+    fail(tmp_path, "fig11", "abc")
+    fail(tmp_path, "fig12", "abc")
+    assert main([f"output_dir={tmp_path}", f"target={tmp_path}"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "without runs that failed: 1 of fig11 (<run_id>.failed.json beside the runs says why)"
+    ]
 
 
 def test_the_report_shows_the_tables_there_are(tmp_path):

@@ -25,7 +25,7 @@ def test_the_study_measures_every_variant_and_leaves_what_the_claim_reads(world,
     )
     monkeypatch.setattr(ftrl, "SLOTS", 400)
     assert isinstance(adam_over_ftrl(Evidence([])), Missing)
-    assert ftrl.main(["seeds=2", "steps=200"], SMALL) == 0
+    assert ftrl.main(["seeds=2", "steps=200", "workers=1"], SMALL) == 0
     data = pd.read_csv("results/figures/ftrl.csv")
     assert len(data) == (3 + 1 + 1 + 1 + 1) * len(ftrl.SAMPLES) * 2
     assert np.isfinite(data["error"]).all()

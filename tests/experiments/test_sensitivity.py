@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from tests_support import finished_run
+from tests_support import fail, finished_run
 
 from experiments.claim_values.outcome import Missing, Refuted
 from experiments.results import finished_runs
@@ -182,10 +182,33 @@ def test_a_choice_that_does_not_exist_is_refused(capsys):
     assert "only=weather is not a choice, choose from ['hardware profile'" in capsys.readouterr().err
 
 
-def test_without_runs_the_study_says_what_to_run(few, tmp_path, capsys):
+def test_without_runs_the_study_says_what_to_run_and_what_failed(few, tmp_path, capsys):
+    fail(tmp_path, "sensitivity", "abc")
     assert program.main([f"output_dir={tmp_path}", f"target={tmp_path}"]) == 1
-    assert "experiments.sensitivity.sweep run=1" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+    err = capsys.readouterr().err
+    assert "without runs that failed: 1 of sensitivity" in err
+    assert "experiments.sensitivity.sweep run=1" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["sensitivity"]
+
+
+def test_an_interrupted_study_says_one_line_and_waits_for_its_sweep(monkeypatch, tmp_path, capfd):
+    sweeper = tmp_path / "sweeper.py"
+    sweeper.write_text(
+        "import os, pathlib, signal, sys, time\n"
+        "try:\n"
+        "    os.kill(os.getppid(), signal.SIGINT)\n"
+        "    time.sleep(30)\n"
+        "except KeyboardInterrupt:\n"
+        "    time.sleep(0.5)\n"
+        "    pathlib.Path(sys.argv[1]).touch()\n"
+    )
+    monkeypatch.setattr(sweep, "commands", lambda *_: [[str(sweeper), str(tmp_path / "wound_up")]] * 2)
+    assert sweep.main(["run=1"]) == 1
+    assert (tmp_path / "wound_up").exists()
+    assert capfd.readouterr().err.splitlines() == [
+        "command 1 of 2",
+        "interrupted: the same command goes on from here",
+    ]
 
 
 @pytest.mark.slow

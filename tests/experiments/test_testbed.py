@@ -1,4 +1,4 @@
-"""Two agents on real servers, by the program that users call."""
+"""An agent on real servers, by the program that users call."""
 
 import pandas as pd
 import pytest
@@ -16,9 +16,8 @@ SMALL = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("agent", ["q_learning", "rrl"])
-def test_an_agent_of_the_simulator_runs_unchanged_on_real_servers(agent, tmp_path):
-    plain = compose_settings([f"agent={agent}", *SMALL, f"output_dir={tmp_path}"])
+def test_an_agent_of_the_simulator_runs_unchanged_on_real_servers(tmp_path):
+    plain = compose_settings(["agent=rrl", *SMALL, f"output_dir={tmp_path}"])
     assert plain["learning"] == "background"  # the default here: each choice is one slot old
     execute(plain, build_env(plain), "run", tmp_path / "run")
     rows = pd.read_parquet(tmp_path / "run" / "slots.parquet")

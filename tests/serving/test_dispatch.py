@@ -5,13 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.dispatch import at_random, checked_dispatch, least_loaded, round_robin
+from serving.dispatch import at_random, checked_dispatch, least_loaded, round_robin, round_robin_shares
 from serving.errors import UsageError
 
 
 def test_round_robin_goes_on_where_the_slot_before_ended() -> None:
     assert round_robin(np.arange(4), 3).tolist() == [0, 1, 2, 0]
     assert round_robin(4 + np.arange(3), 3).tolist() == [1, 2, 0]
+
+
+@given(st.integers(0, 100), st.integers(1, 12), st.integers(0, 40))
+def test_shares_are_what_round_robin_gives_each_server(turn: int, servers: int, requests: int) -> None:
+    numbers = np.arange(requests)
+    chosen = round_robin(turn + numbers, servers)
+    for server, share in enumerate(round_robin_shares(turn, servers)):
+        assert numbers[share].tolist() == np.flatnonzero(chosen == server).tolist()
 
 
 def test_random_is_uniform_over_the_servers() -> None:
