@@ -96,10 +96,10 @@ class Profile(Protocol):
 
 
 _Profile = TypeVar("_Profile", bound=Profile)
-_Made = TypeVar("_Made", bound=Profile, covariant=True)
+_Made_co = TypeVar("_Made_co", bound=Profile, covariant=True)
 
 
-class Curves(Protocol[_Made]):
+class Curves(Protocol[_Made_co]):
     """What is fitted."""
 
     @property
@@ -118,7 +118,7 @@ class Curves(Protocol[_Made]):
     def limits(self) -> Mapping[str, tuple[float, float]]:
         """Where each number is looked for; numbers in seconds as multiples of the least latency measured."""
 
-    def profile(self, numbers: Mapping[str, float], busy: float = 0.0) -> _Made:
+    def profile(self, numbers: Mapping[str, float], busy: float = 0.0) -> _Made_co:
         """The profile with these numbers.
 
         Args:
