@@ -1,6 +1,7 @@
 """The sensitivity study: which runs it wants, how it finds them again, and what it says about them."""
 
 import json
+import signal
 from itertools import product
 from math import prod
 
@@ -203,7 +204,11 @@ def test_an_interrupted_study_says_one_line_and_waits_for_its_sweep(monkeypatch,
         "    pathlib.Path(sys.argv[1]).touch()\n"
     )
     monkeypatch.setattr(sweep, "commands", lambda *_: [[str(sweeper), str(tmp_path / "wound_up")]] * 2)
-    assert sweep.main(["run=1"]) == 1
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run beside others
+    try:
+        assert sweep.main(["run=1"]) == 1
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (tmp_path / "wound_up").exists()
     assert capfd.readouterr().err.splitlines() == [
         "command 1 of 2",
