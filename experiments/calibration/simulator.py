@@ -19,7 +19,9 @@ def simulated_testbed(plain: dict[str, Any], hardware: dict[str, Any], **setting
         **settings: of ``sim.system.SimulatedServers``.
     """
     system, model = plain["system"], plain["model"]["name"]
-    given: dict[str, Any] = {"slo_s": plain["objective"]["slo_s"], "queue_limit": system["queue_limit"]}
+    given: dict[str, Any] = {"slo_s": plain["objective"]["slo_s"]}
+    if "queue_limit" in system:  # testbed_batching has none: there whole batches wait
+        given["queue_limit"] = system["queue_limit"]
     if "batch_threads" in system:
         grids = {name: system[name] for name in BATCHING_KNOBS}
         return SimulatedGpu(hardware, model, **(grids | given | settings))

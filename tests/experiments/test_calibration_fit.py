@@ -11,6 +11,7 @@ from experiments import calibrate, validate
 from experiments.calibration.agreement import agreement, tau
 from experiments.calibration.hardware_file import read_profile
 from experiments.calibration.measuring import Conditions
+from experiments.calibration.simulator import simulated_testbed
 from experiments.settings import compose_settings
 from sim.fit import fit
 from sim.fit_batching import BatchCurves
@@ -85,6 +86,14 @@ def test_batch_times_are_recovered_within_their_intervals_and_foretell_the_rest(
     compared = agreement(pd.read_csv(tmp_path / "inception_v3_batching_both.csv"), names)
     assert compared.mape.value < 3
     assert compared.tau > 0.9
+
+
+def test_the_testbeds_own_batching_settings_can_be_simulated():
+    plain = calibrate.settings(["system=testbed_batching"])
+    hardware = {
+        "name": "truth", "processor": "gpu", "unbatched_requests": 8, "models": {"inception_v3": BATCHES},
+    }  # fmt: skip
+    assert list(simulated_testbed(plain, hardware).space.names) == list(BATCHING)
 
 
 @pytest.fixture(scope="module")
