@@ -58,7 +58,7 @@ class RunSummary:
             median_latency_s=np.nan if median_s is None else median_s,
             first_passage=time_until(first_passage, gap),
             settled=time_until(settles, gap),
-            drained_slots=float((slots["flags"] == "drained").sum()),
+            drained_slots=float(slots["flags"].str.contains("drained").sum()),
         )
 
 
