@@ -122,6 +122,15 @@ def test_a_run_without_the_truth_says_nothing_of_its_gap(tmp_path):
     assert found.loc["cost", "verdict"] == "holds"
 
 
+@pytest.mark.parametrize(("elsewhere", "verdict"), [(1.2, "not yet computed"), (1.6, "fails")])
+def test_a_gap_that_is_missing_may_be_any_gap(tmp_path, elsewhere, verdict):
+    gap = np.where(np.arange(100) < 50, 1.0, elsewhere)
+    gap[40] = np.nan  # a load beyond the table
+    for seed in range(10):
+        play(tmp_path, "gp", seed, gap=gap)
+    assert verdicts_of(tmp_path).loc["gap, stays", "verdict"] == verdict
+
+
 def test_bad_slots_are_counted_after_the_first_ten(tmp_path):
     play(tmp_path, "tf_default", 0, cost=0.1)
     cost = np.full(100, 0.149)
@@ -181,6 +190,20 @@ def test_too_few_seeds_missing_and_failed_runs_are_told(tmp_path):
     assert found.loc["cost", "reason"] == "10 seeds for a verdict, there are 9; 1 run(s) failed"
     assert found.loc["cost", "value"] == pytest.approx(1.0)
     assert set(verdicts_of(tmp_path, "serf")["reason"]) == {"no finished runs: make beyond"}
+
+
+def test_a_comparison_rests_on_the_seeds_that_both_have(tmp_path):
+    for seed in range(10):
+        play(tmp_path, "gp", seed)
+        play(tmp_path, "tf_default", seed)
+        if seed:
+            play(tmp_path, "oracle", seed)
+    found = verdicts_of(tmp_path)
+    assert found["seeds"].to_dict() == {
+        "cost": 9, "gap, first": 10, "gap, stays": 10, "default": 10, "CPU": 10, "bad slots": 10, "SLO": 9,
+    }  # fmt: skip
+    assert found.loc["cost", "reason"] == "10 seeds for a verdict, there are 9"
+    assert found.loc[["cost", "SLO", "default"], "verdict"].tolist() == ["not yet computed"] * 2 + ["holds"]
 
 
 def test_settings_and_conditions_are_not_mixed(tmp_path):
