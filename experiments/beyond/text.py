@@ -148,8 +148,9 @@ def agents_page(table: pd.DataFrame, improvement: pd.DataFrame, best: str | None
 def improvement_note() -> str:
     """What the probability of improvement is."""
     return (
-        "Probability that a run costs less than one of the other agent under the same condition, mean over "
-        f"conditions; 95 % intervals: stratified bootstrap over conditions, {RESAMPLES} resamples."
+        "Probability that a run costs less, over the oracle with its seed, than one of the other agent under "
+        "the same condition, mean over conditions; 95 % intervals: bootstrap over seeds, stratified by "
+        f"condition, {RESAMPLES} resamples."
     )
 
 
