@@ -179,3 +179,9 @@ def test_with_batches_too_as_many_requests_are_kept_going():
     assert (np.diff(completed_s) >= 0).all()
     assert len(latency_s) / completed_s[-1] * latency_s.mean() == pytest.approx(7, rel=0.01)
     assert time_s.sum() == pytest.approx(completed_s[-1])
+
+
+def test_clients_that_come_together_come_one_after_the_other():
+    # Held back for no time, the first leaves alone, and those behind it share the next batch.
+    latency_s, *_ = closed_loop(np.array([0.0, 1.0]), 1, np.full(3, 0.1), 0.0, 3, 1e9, 4, 0.0, 0.2)
+    assert latency_s == pytest.approx([0.3, 0.7, 0.7])
