@@ -81,4 +81,4 @@ def test_each_optimizer_is_taken_at_its_best_learning_rate(tmp_path):
 def test_no_process_at_all_is_refused(capsys):
     with pytest.raises(SystemExit):
         ftrl.main(["workers=0"])
-    assert capsys.readouterr().err == "workers=0, expected a number of processes, or -1 for one on every core\n"
+    assert capsys.readouterr().err.startswith("workers=0, expected a number of processes")
