@@ -90,7 +90,7 @@ def _count(verdicts: pd.Series) -> str:
     decided = len(verdicts) - int(found.get(WAITING, 0))
     if not decided:
         return WAITING
-    rest = [f"{found[name]} {name}" for name in (UNDECIDED, FAILS) if name in found]
+    rest = [f"{found[name]} {name}" for name in (UNDECIDED, FAILS, WAITING) if name in found]
     return f"{found.get(HOLDS, 0)} of {decided}" + (f" ({', '.join(rest)})" if rest else "")
 
 

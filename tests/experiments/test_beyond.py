@@ -14,6 +14,7 @@ from experiments.beyond.conditions import AGENTS, CASES, LEARNERS
 from experiments.beyond.gaps import Gaps
 from experiments.beyond.judge import best, judge
 from experiments.beyond.table import failed, read, tabulate
+from experiments.cli import CONF
 from experiments.report.page import build
 from experiments.results import Run, failed_runs, finished_runs
 from experiments.settings import compose_settings
@@ -266,6 +267,7 @@ def test_the_program_writes_tables_verdicts_and_picture_and_the_report_shows_the
     assert "missing: Fig. 11, Dynamic: without runs: gp," in said.err
     verdicts = (tmp_path / "beyond/verdicts.md").read_text()
     assert f"| {HERE} | 1.2 (1.2 to 1.2), holds |" in verdicts
+    assert f"| gp | 1 of 1 ({len(CASES) - 1} not yet computed) |" in verdicts
     assert "- lost cores: without runs: gp," in verdicts
     drawn = pd.read_csv(tmp_path / "figures/beyond.csv")
     profile_of = drawn[(drawn["preset"] == "rrl_plus_tuned") & drawn["tau"].notna()].set_index("tau")
@@ -288,3 +290,4 @@ def test_without_runs_it_says_what_to_run(tmp_path, capsys):
 def test_every_agent_is_a_preset_and_yardsticks_are_not_judged():
     assert not {"oracle", "static_best", "tf_default"} & set(LEARNERS)
     assert set(LEARNERS) < set(AGENTS)
+    assert set(AGENTS) <= {path.stem for path in (CONF / "agent").glob("*.yaml")}

@@ -66,6 +66,15 @@ def test_a_server_that_has_been_idle_is_slower_at_first():
     assert theirs[4] == pytest.approx(alone_s * 1.5)
 
 
+def test_each_of_several_servers_idles_for_itself():
+    service = ServiceTime(0.1, idle_slowdown=0.5, idle_time_s=0.1)
+    demand_s, arrival_s = np.full(5, 0.1), np.array([0.0, 0.05, 0.08, 0.4, 0.6])
+    idle_s = np.array([0.0, 0.0, 0.0, 0.25, 0.42])  # two servers: the third request finds the first one busy
+    slowed = service.after_idling(demand_s, arrival_s, servers=2)
+    assert slowed == pytest.approx(0.1 * (1 + 0.5 * (1 - np.exp(-idle_s / 0.1))))
+    assert (service.after_idling(demand_s[:2], arrival_s[:2], servers=2) == demand_s[:2]).all()
+
+
 def test_clients_that_ask_again_at_once_leave_no_time_to_idle():
     plain, idling = servers(), servers(idle_slowdown=0.5)
     ours, theirs = (one.serve_closed((1, 1, 1), 1, 10.0, np.ones(1)).latency_s for one in (plain, idling))
