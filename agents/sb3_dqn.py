@@ -11,7 +11,10 @@ from agents.sb3 import Array, StableBaselinesAgent
 
 
 class StableBaselinesDQN(StableBaselinesAgent):
-    """Deep Q-learning with replay (Mnih et al. 2015), one output per configuration; trains once a slot."""
+    """Deep Q-learning with replay (Mnih et al. 2015), one output per configuration.
+
+    Trains every ``train_freq`` slots.
+    """
 
     algorithm = "DQN"
     buffer = "replay_buffer"
@@ -29,9 +32,12 @@ class StableBaselinesDQN(StableBaselinesAgent):
         model = self.model
         model.replay_buffer.add(seen, then, np.array([index]), reward, np.array([False]), [{}])
         model._on_step()  # the rate of exploration, and the target network
-        if model.num_timesteps > model.learning_starts:
+        every = model.train_freq.frequency
+        steps = every if model.gradient_steps < 0 else model.gradient_steps  # -1: as many as slots
+        due = model.num_timesteps > model.learning_starts and model.num_timesteps % every == 0
+        if due and steps:
             self.reseed()
-            model.train(gradient_steps=model.gradient_steps, batch_size=model.batch_size)
+            model.train(gradient_steps=steps, batch_size=model.batch_size)
 
     def diagnostics(self) -> dict[str, Any]:
         """``steps`` learned from, ``epsilon`` of the next choice."""

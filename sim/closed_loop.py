@@ -3,6 +3,9 @@
 The server is that of ``sim.server``: first come, first served, at most ``limit`` in service, all at the same
 speed; where it puts requests together, those are batches. A request spends ``overhead_s`` on its way, outside
 of the server.
+
+Unlike there, a batch whose time is up does not wait for others that come at the same instant: clients that
+were answered together ask one after the other over a network, however soon.
 """
 
 from __future__ import annotations

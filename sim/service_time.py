@@ -43,8 +43,9 @@ class ServiceTime:
     ) -> NDArray[np.float64]:
         """The demands of requests that come at these times, with what idling adds to them; same shape.
 
-        A server is taken to be idle from when the request before would be served, were it alone, so that no
-        look into the server is needed. Of several servers each gets every ``servers``-th request.
+        A server is taken to be idle from when the request before would be served, were it alone at speed 1,
+        so that no look into the server is needed: a queue is not seen, and the first request at each server
+        in a slot is not slowed. Of several servers each gets every ``servers``-th request.
         """
         if not self.idle_slowdown or len(arrival_s) <= servers:
             return demand_s

@@ -1,9 +1,9 @@
 """All conditions together: performance profiles and the probability of improvement.
 
 After Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice" (NeurIPS 2021),
-with the stratified bootstrap over conditions. Their library (rliable) is not among our dependencies: these
-are a few lines of numpy beside ``experiments.statistics``. A run's score is its mean cost over that of the
-oracle with the same seed.
+with the bootstrap over seeds, stratified by condition. Their library (rliable) is not among our
+dependencies: these are a few lines of numpy beside ``experiments.statistics``. A run's score is its mean cost
+over that of the oracle with the same seed.
 """
 
 from __future__ import annotations

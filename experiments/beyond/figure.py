@@ -51,9 +51,9 @@ def draw(found: Mapping[str, Scores], best: str) -> style.Drawing:
         caption=(
             "(a, b) share of runs, under the paper's conditions and under others, whose mean cost over the "
             "whole run, learning included, is at most so many times the oracle's with the same seed; "
-            f"vertical: {_BOUND}. (c) probability that a run of {style.label(best)} costs less than one of "
-            "the other agent under the same condition, mean over conditions. Bands and bars: 95 % intervals, "
-            "stratified bootstrap over conditions (Agarwal et al. 2021). "
+            f"vertical: {_BOUND}. (c) probability that such a ratio of {style.label(best)} is less than one "
+            "of the other agent under the same condition, mean over conditions. Bands and bars: 95 % "
+            "intervals, bootstrap over seeds, stratified by condition (Agarwal et al. 2021). "
             f"{_coverage(parts)}".rstrip()
         ),
         figure=figure,

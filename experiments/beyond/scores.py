@@ -33,7 +33,7 @@ class RunScore:
         met: whether every slot kept the latency objective, shape (slots,): 1, 0, or NaN.
         cost: mean over all slots.
         late_gap: geometric mean of the noise-free gap over the slots after ``AFTER_MIN``.
-        worst_gap: the largest geometric mean over 25 slots of these.
+        worst_gap: the largest geometric mean over 25 slots of these, of those windows that are known.
         first_passage_min: until the geometric mean of the gap over 25 slots is first at most 1.25.
         settled_min: until it is so for good.
         first_within_min: until it is first at most ``MOST_GAP``.
@@ -71,7 +71,7 @@ class RunScore:
         )
 
     def dearer_share(self, default: RunScore) -> float:
-        """Share of the slots after the free ones that cost more than the default's, by half or more."""
+        """Share of the slots after the free ones that cost more than ``TOLERATED`` times the default's."""
         return _share(self.costs > TOLERATED * default.costs, ~np.isnan(self.costs + default.costs))
 
     def missed_share(self, oracle: RunScore) -> float:
@@ -115,11 +115,12 @@ def _geometric_mean(gap: Floats) -> float:
 
 
 def _worst(gap: Floats) -> float:
-    """A window with a missing gap is not within anything, as in ``convergence.settles``."""
+    """The largest mean over 25 slots; NaN where a gap is missing and what is known is within the bound."""
     windows = windowed_gap(gap)
-    if np.isnan(gap).all() or not len(windows):
+    known = windows[~np.isnan(windows)]
+    if not len(known) or (len(known) < len(windows) and known.max() <= MOST_GAP):
         return np.nan
-    return np.inf if np.isnan(windows).any() else float(windows.max())
+    return float(known.max())
 
 
 def _decision_ms(run: Run) -> float:

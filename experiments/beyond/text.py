@@ -90,7 +90,7 @@ def _count(verdicts: pd.Series) -> str:
     decided = len(verdicts) - int(found.get(WAITING, 0))
     if not decided:
         return WAITING
-    rest = [f"{found[name]} {name}" for name in (UNDECIDED, FAILS) if name in found]
+    rest = [f"{found[name]} {name}" for name in (UNDECIDED, FAILS, WAITING) if name in found]
     return f"{found.get(HOLDS, 0)} of {decided}" + (f" ({', '.join(rest)})" if rest else "")
 
 
@@ -148,8 +148,9 @@ def agents_page(table: pd.DataFrame, improvement: pd.DataFrame, best: str | None
 def improvement_note() -> str:
     """What the probability of improvement is."""
     return (
-        "Probability that a run costs less than one of the other agent under the same condition, mean over "
-        f"conditions; 95 % intervals: stratified bootstrap over conditions, {RESAMPLES} resamples."
+        "Probability that a run costs less, over the oracle with its seed, than one of the other agent under "
+        "the same condition, mean over conditions; 95 % intervals: bootstrap over seeds, stratified by "
+        f"condition, {RESAMPLES} resamples."
     )
 
 

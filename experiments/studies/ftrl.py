@@ -195,6 +195,8 @@ def main(arguments: Sequence[str], overrides: Sequence[str] = ()) -> int:
     for key in ("seeds", "steps"):
         if options[key] < 1:
             refuse(f"{key}={options[key]}, expected an integer >= 1")
+    if options["workers"] == 0:
+        refuse("workers=0, expected a number of processes, or -1 for one on every core")
     data = measure(overrides, options["seeds"], options["steps"], workers=options["workers"])
     style.apply()
     for path in style.save(draw(data, options["steps"]), Path(options["target"])):

@@ -68,3 +68,12 @@ def test_arguments_are_the_librarys_own(preset):
 def test_wrong_settings_are_refused():
     with pytest.raises(UsageError, match="total_slots=0, expected an integer >= 1"):
         build("sb3_dqn", Surface.smooth(), 0, total_slots=0)
+
+
+def test_dqn_trains_as_often_as_it_is_told():
+    pytest.importorskip("stable_baselines3")
+    surface = Surface.smooth()
+    often = {"learning_starts": 10, "train_freq": 5, "gradient_steps": -1}
+    agent = build("sb3_dqn", surface, 0, arguments=often)
+    surface.run(agent, 41)  # of which it learns from 40, and after 15, 20, ..., 40 trains
+    assert agent.model._n_updates == 6 * 5

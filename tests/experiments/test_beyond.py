@@ -14,6 +14,7 @@ from experiments.beyond.conditions import AGENTS, CASES, LEARNERS
 from experiments.beyond.gaps import Gaps
 from experiments.beyond.judge import best, judge
 from experiments.beyond.table import failed, read, tabulate
+from experiments.cli import CONF
 from experiments.report.page import build
 from experiments.results import Run, failed_runs, finished_runs
 from experiments.settings import compose_settings
@@ -122,6 +123,15 @@ def test_a_run_without_the_truth_says_nothing_of_its_gap(tmp_path):
     assert found.loc["cost", "verdict"] == "holds"
 
 
+@pytest.mark.parametrize(("elsewhere", "verdict"), [(1.2, "not yet computed"), (1.6, "fails")])
+def test_a_gap_that_is_missing_may_be_any_gap(tmp_path, elsewhere, verdict):
+    gap = np.where(np.arange(100) < 50, 1.0, elsewhere)
+    gap[40] = np.nan  # a load beyond the table
+    for seed in range(10):
+        play(tmp_path, "gp", seed, gap=gap)
+    assert verdicts_of(tmp_path).loc["gap, stays", "verdict"] == verdict
+
+
 def test_bad_slots_are_counted_after_the_first_ten(tmp_path):
     play(tmp_path, "tf_default", 0, cost=0.1)
     cost = np.full(100, 0.149)
@@ -181,6 +191,20 @@ def test_too_few_seeds_missing_and_failed_runs_are_told(tmp_path):
     assert found.loc["cost", "reason"] == "10 seeds for a verdict, there are 9; 1 run(s) failed"
     assert found.loc["cost", "value"] == pytest.approx(1.0)
     assert set(verdicts_of(tmp_path, "serf")["reason"]) == {"no finished runs: make beyond"}
+
+
+def test_a_comparison_rests_on_the_seeds_that_both_have(tmp_path):
+    for seed in range(10):
+        play(tmp_path, "gp", seed)
+        play(tmp_path, "tf_default", seed)
+        if seed:
+            play(tmp_path, "oracle", seed)
+    found = verdicts_of(tmp_path)
+    assert found["seeds"].to_dict() == {
+        "cost": 9, "gap, first": 10, "gap, stays": 10, "default": 10, "CPU": 10, "bad slots": 10, "SLO": 9,
+    }  # fmt: skip
+    assert found.loc["cost", "reason"] == "10 seeds for a verdict, there are 9"
+    assert found.loc[["cost", "SLO", "default"], "verdict"].tolist() == ["not yet computed"] * 2 + ["holds"]
 
 
 def test_settings_and_conditions_are_not_mixed(tmp_path):
@@ -243,6 +267,7 @@ def test_the_program_writes_tables_verdicts_and_picture_and_the_report_shows_the
     assert "missing: Fig. 11, Dynamic: without runs: gp," in said.err
     verdicts = (tmp_path / "beyond/verdicts.md").read_text()
     assert f"| {HERE} | 1.2 (1.2 to 1.2), holds |" in verdicts
+    assert f"| gp | 1 of 1 ({len(CASES) - 1} not yet computed) |" in verdicts
     assert "- lost cores: without runs: gp," in verdicts
     drawn = pd.read_csv(tmp_path / "figures/beyond.csv")
     profile_of = drawn[(drawn["preset"] == "rrl_plus_tuned") & drawn["tau"].notna()].set_index("tau")
@@ -265,3 +290,4 @@ def test_without_runs_it_says_what_to_run(tmp_path, capsys):
 def test_every_agent_is_a_preset_and_yardsticks_are_not_judged():
     assert not {"oracle", "static_best", "tf_default"} & set(LEARNERS)
     assert set(LEARNERS) < set(AGENTS)
+    assert set(AGENTS) <= {path.stem for path in (CONF / "agent").glob("*.yaml")}

@@ -76,3 +76,9 @@ def test_each_optimizer_is_taken_at_its_best_learning_rate(tmp_path):
     np.testing.assert_allclose(adam_and_ftrl(data), [[0.3, 0.2], [0.6, 0.4]])
     data.to_csv(tmp_path / "ftrl.csv")
     assert adam_over_ftrl(Evidence([]), tmp_path / "ftrl.csv").estimate.value == pytest.approx(1.5)
+
+
+def test_no_process_at_all_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        ftrl.main(["workers=0"])
+    assert capsys.readouterr().err.startswith("workers=0, expected a number of processes")

@@ -66,6 +66,15 @@ def test_a_server_that_has_been_idle_is_slower_at_first():
     assert theirs[4] == pytest.approx(alone_s * 1.5)
 
 
+def test_each_of_several_servers_idles_for_itself():
+    service = ServiceTime(0.1, idle_slowdown=0.5, idle_time_s=0.1)
+    demand_s, arrival_s = np.full(5, 0.1), np.array([0.0, 0.05, 0.08, 0.4, 0.6])
+    idle_s = np.array([0.0, 0.0, 0.0, 0.25, 0.42])  # two servers: the third request finds the first one busy
+    slowed = service.after_idling(demand_s, arrival_s, servers=2)
+    assert slowed == pytest.approx(0.1 * (1 + 0.5 * (1 - np.exp(-idle_s / 0.1))))
+    assert (service.after_idling(demand_s[:2], arrival_s[:2], servers=2) == demand_s[:2]).all()
+
+
 def test_clients_that_ask_again_at_once_leave_no_time_to_idle():
     plain, idling = servers(), servers(idle_slowdown=0.5)
     ours, theirs = (one.serve_closed((1, 1, 1), 1, 10.0, np.ones(1)).latency_s for one in (plain, idling))
@@ -179,3 +188,9 @@ def test_with_batches_too_as_many_requests_are_kept_going():
     assert (np.diff(completed_s) >= 0).all()
     assert len(latency_s) / completed_s[-1] * latency_s.mean() == pytest.approx(7, rel=0.01)
     assert time_s.sum() == pytest.approx(completed_s[-1])
+
+
+def test_clients_that_come_together_come_one_after_the_other():
+    # Held back for no time, the first leaves alone, and those behind it share the next batch.
+    latency_s, *_ = closed_loop(np.array([0.0, 1.0]), 1, np.full(3, 0.1), 0.0, 3, 1e9, 4, 0.0, 0.2)
+    assert latency_s == pytest.approx([0.3, 0.7, 0.7])
