@@ -16,6 +16,6 @@ def load_extra(module: str, extra: str, needed_by: str) -> ModuleType:
     """
     try:
         return import_module(module)
-    except ImportError:
+    except ModuleNotFoundError:
         package = module.partition(".")[0]
         raise UsageError(f"{needed_by} needs {package}: pip install -e '.[{extra}]'") from None
