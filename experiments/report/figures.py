@@ -23,7 +23,7 @@ def figures(folder: Path, rows: Sequence[Row]) -> str:
     pictures = sorted(folder.glob("*.png"), key=lambda path: (not path.stem.startswith("fig"), path.stem))
     if not pictures:
         return "<p>No figures yet: run <code>python -m experiments.figures</code>.</p>"
-    return "\n".join(_figure(picture, rows) for picture in pictures)
+    return "\n".join(figure(picture, rows, picture.stem) for picture in pictures)
 
 
 def contents(folder: Path) -> str:
@@ -32,7 +32,8 @@ def contents(folder: Path) -> str:
     return " ".join(element("a", text(picture.stem), href=f"#{picture.stem}") for picture in found)
 
 
-def _figure(picture: Path, rows: Sequence[Row]) -> str:
+def figure(picture: Path, rows: Sequence[Row], place: str) -> str:
+    """One picture with its words; ``place`` is where links lead to."""
     title, paper_shows, caption = _words(picture.with_suffix(".txt"), picture.stem)
     content = picture.read_bytes()
     width, height = struct.unpack(">II", content[16:24])
@@ -56,7 +57,7 @@ def _figure(picture: Path, rows: Sequence[Row]) -> str:
     return element(
         "figure",
         f"<h3>{text(title)}</h3>\n<div class='beside'>{image}\n{element('figcaption', beside)}</div>",
-        id=picture.stem,
+        id=place,
     )
 
 

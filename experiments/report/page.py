@@ -12,6 +12,7 @@ from experiments.report.manifest import failed, manifest, timetable
 from experiments.report.markup import element, text
 from experiments.report.summary import summary
 from experiments.report.tables import comparisons, legend, means
+from experiments.report.testbed import testbed
 from experiments.results import finished_runs
 
 _TITLE = "Region-based reinforcement learning for model serving: what reproduces"
@@ -31,6 +32,7 @@ def build(results: Path) -> str:
         "Figures": figures(results / "figures", claims),
         "Claims": claims_table(claims),
         "Agents compared": "\n".join([legend(), *compared.values()]) if compared else "",
+        "Real servers": testbed(results / "testbed"),
         "Beyond the paper": beyond(results / "beyond"),
         "Mean costs": means(runs, without=list(compared)),
         "What ran": manifest(runs, failed(results / "runs")) + timetable(results / "stages.csv"),

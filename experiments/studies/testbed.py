@@ -1,9 +1,9 @@
 """Agents on real servers: ``python -m experiments.studies.testbed [experiment=testbed] [target=FOLDER]``.
 
 Reads the finished runs of ``experiments.interleave experiment=testbed`` (folders ``testbed_<workload>``) and
-the costs that ``experiments.truth experiment=testbed`` measured; writes agents.md and .csv, grid.md, and a
-figure like the paper's Fig. 11. A run has one seed, so intervals are over its turns: blocks of slots in
-which all agents met the same requests, one after another.
+the costs that ``experiments.truth experiment=testbed`` measured; writes slots.csv (all rows), agents.md and
+.csv, grid.md, and a figure like the paper's Fig. 11. A run has one seed, so intervals are over its turns:
+blocks of slots in which all agents met the same requests, one after another.
 """
 
 from __future__ import annotations
@@ -118,8 +118,9 @@ def main(arguments: list[str]) -> int:
     paths = style.save(draw(rows, machine), target)
     table = agents(rows)
     table.to_csv(target / "agents.csv", index=False, float_format="%.6g")
+    rows.to_csv(target / "slots.csv", index=False, float_format="%.6g")
     (target / "agents.md").write_text(markdown(table, "Agents on real servers", f"{machine} {legend(rows)}"))
-    paths += [target / "agents.csv", target / "agents.md"]
+    paths += [target / "slots.csv", target / "agents.csv", target / "agents.md"]
     if Path(options["table"]).exists():
         configurations = grid(pd.read_csv(options["table"]))
         text = markdown(configurations, "What the knobs do", f"{machine} {spread(configurations)}")

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from experiments.interleave import interleave, jobs
+from experiments.report.page import build
 from experiments.settings import compose_settings
 from experiments.studies.testbed import main
 from experiments.studies.testbed_tables import agents, grid, spread
@@ -42,12 +43,14 @@ def test_it_writes_tables_and_a_figure_of_the_experiment_asked_for_alone(runs, t
     assert written == {
         "agents.csv",
         "agents.md",
+        "slots.csv",
         "grid.md",
         "testbed.png",
         "testbed.pdf",
         "testbed.csv",
         "testbed.txt",
     }
+    assert len(pd.read_csv(tmp_path / "slots.csv")) == 4 * 20
     table = pd.read_csv(tmp_path / "agents.csv")
     assert sorted(zip(table["workload"], table["preset"], strict=True)) == [
         (workload, preset) for workload in ("constant", "dynamic") for preset in ("random", "tf_default")
@@ -57,6 +60,15 @@ def test_it_writes_tables_and_a_figure_of_the_experiment_asked_for_alone(runs, t
         "10 to 20 requests/s (2.00 x); latency when idle: 50 to 100 ms (2.00 x)"
         in (tmp_path / "grid.md").read_text()
     )
+
+
+def test_the_report_shows_it_but_for_an_excerpt(runs, tmp_path):
+    for name in ("small_net", "excerpt"):
+        assert main([f"runs={runs}", "experiment=real", f"target={tmp_path / 'testbed' / name}"]) == 0
+    page = build(tmp_path)
+    assert "Agents on real servers, small net, dynamic" in page
+    assert page.count('id="testbed-') == 1
+    assert "data:image/png" in page
 
 
 def test_the_reference_is_compared_with_slot_by_slot_and_lost_requests_are_a_share(runs):
