@@ -22,8 +22,9 @@ from tqdm import tqdm
 
 from experiments.arguments import exit_code, parse_some
 from experiments.build import build_system
+from experiments.calibration.closed_loop_system import ClosedLoopSystem
 from experiments.calibration.hardware_file import label, write_fit
-from experiments.calibration.measuring import ClosedLoopSystem, Conditions, measure
+from experiments.calibration.measuring import Conditions, measure
 from experiments.calibration.plan import plan
 from experiments.calibration.simulator import BATCHING_KNOBS, CPU_KNOBS
 from experiments.calibration.windows import WindowTable

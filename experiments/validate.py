@@ -9,6 +9,7 @@ measurements. Other arguments are settings of ``experiments.run``.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,9 +23,11 @@ from experiments.build import build_system, read_yaml
 from experiments.calibrate import cores, knobs, settings
 from experiments.calibration import replay
 from experiments.calibration.agreement import agreement
+from experiments.calibration.closed_loop_system import ClosedLoopSystem
 from experiments.calibration.hardware_file import label
-from experiments.calibration.measuring import ClosedLoopSystem, Conditions, measure
+from experiments.calibration.measuring import Conditions, measure
 from experiments.calibration.simulator import simulated_testbed
+from experiments.calibration.speed import at_speed, with_speed
 from experiments.calibration.validation_page import draw, page
 from experiments.calibration.windows import WindowTable, kept
 from experiments.figures import style
@@ -63,24 +66,36 @@ def measure_all(
 
 
 def write_page(
-    called: str,
-    simulated: SimulatedServers,
-    fitted: dict[str, Any],
-    table: WindowTable,
-    conditions: Conditions,
+    plain: dict[str, Any], hardware: dict[str, Any], table: WindowTable, conditions: Conditions
 ) -> list[Path]:
     """Simulate what was measured, and write page, picture and numbers beside it; the paths."""
+    model = plain["model"]["name"]
     rows = table.read()
     if rows.empty:
         raise UsageError(f"measured={table.file} is not there, stage=measure measures it")
-    rows = kept(rows, [*table.knobs, "slot"])
-    compared = replay.simulated(rows, table.knobs, simulated, conditions)
+    reference_s = hardware.get("provenance", {}).get("reference_s") or math.nan
+    rows = kept(with_speed(rows, reference_s), [*table.knobs, "slot"])
+
+    def simulator(speed: float) -> SimulatedServers:
+        return _simulator(plain, at_speed(hardware, model, speed))
+
+    compared = replay.simulated(rows, table.knobs, simulator, conditions)
+    as_profiled = replay.simulated(rows.assign(speed=1.0), table.knobs, simulator, conditions)
+    found = {
+        "simulated at the speed that the machine had": agreement(compared, table.knobs),
+        "as if it were always as when profiled": agreement(as_profiled, table.knobs),
+    }
     style.apply()
+    called = label(model, table.knobs)
     paths = style.save(draw(called, compared, table.knobs), table.file.parent)
-    text = page(called, agreement(compared, table.knobs), compared, table.knobs, "correction" in fitted)
+    text = page(called, found, compared, table.knobs, "correction" in hardware["models"][model])
     target = table.file.with_suffix(".md")
     target.write_text(text)
     return [target, *paths]
+
+
+def _simulator(plain: dict[str, Any], hardware: dict[str, Any]) -> SimulatedServers:
+    return simulated_testbed(plain, hardware, ticks=0, keep_latencies=True)
 
 
 def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
@@ -96,7 +111,7 @@ def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
     if not Path(fitted).exists():
         raise UsageError(f"fitted={fitted} is not there, python -m experiments.calibrate writes it")
     hardware = read_yaml(Path(fitted), "fitted")
-    simulated = simulated_testbed(plain, hardware, ticks=0, keep_latencies=True)
+    simulated = _simulator(plain, hardware)
     table = WindowTable(Path(options["measured"].replace("MODEL", called)), simulated.space.names)
     sizes = instantiate(plain["workload"].get("sizes"), _convert_="all")
     seed = plain["seed"] + _SEED
@@ -107,7 +122,7 @@ def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
         print(table.file)
     if options["stage"] != "measure":
         there = replace(conditions, cores=hardware.get("cores", conditions.cores))
-        for path in write_page(called, simulated, hardware["models"][model], table, there):
+        for path in write_page(plain, hardware, table, there):
             print(path)
 
 

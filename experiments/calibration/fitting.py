@@ -66,7 +66,8 @@ def observations(
     """The windows that can be fitted to, and what was measured in them.
 
     Args:
-        rows: a table of windows.
+        rows: a table of windows, with the column ``speed``: they are described in the time of a machine of
+            speed 1.
         space: the configurations.
         conditions: of windows of a length and a seed.
 
@@ -97,14 +98,14 @@ def _observed(row: pd.Series, space: ConfigurationSpace, conditions: Conditions)
         slot = Slot(0, 0.0, conditions.window_s, np.empty(0), size, 0.0)
     else:
         slot = conditions.slot(float(row["load_rps"]))
-    error_s = row["mean_error_s"]
+    error_s, speed = row["mean_error_s"], float(row["speed"])
     return Observed(
         configuration=tuple(int(row[name]) for name in space.names),
-        slot=slot,
+        slot=replace(slot, duration_s=slot.duration_s * speed, arrival_s=slot.arrival_s * speed),
         clients=int(row["level"]) if closed else 0,
-        mean_latency_s=float(row["mean_latency_s"]),
+        mean_latency_s=float(row["mean_latency_s"]) * speed,
         relative_error=float(error_s / row["mean_latency_s"]) if np.isfinite(error_s) else 0.2,
-        cpu_s=float(row["cpu_s_per_request"]),
+        cpu_s=float(row["cpu_s_per_request"]) * speed,
     )
 
 
@@ -117,8 +118,8 @@ def alone(rows: pd.DataFrame) -> tuple[float, tuple[float, ...], tuple[float, ..
     one = rows[(rows["mode"] == "closed") & (rows["level"] == 1) & rows["log_spread"].notna()]
     if one.empty:
         raise UsageError("no requests alone have been profiled, stage=profile goes on")
-    share = one["size_share"].median()
-    return 1.0 if np.isnan(share) else float(share), tuple(one["log_spread"]), tuple(one["mean_latency_s"])
+    share, alone_s = one["size_share"].median(), one["mean_latency_s"] * one["speed"]
+    return 1.0 if np.isnan(share) else float(share), tuple(one["log_spread"]), tuple(alone_s)
 
 
 def curves_of(machine: Machine) -> list[Curves[Any]]:

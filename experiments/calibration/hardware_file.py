@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from experiments.calibration.fitting import (
 )
 from experiments.calibration.measuring import Conditions
 from experiments.calibration.residual_figure import draw
+from experiments.calibration.speed import base_s, with_speed
 from experiments.calibration.windows import WindowTable, is_clean
 from experiments.figures import style
 from serving.configuration import ConfigurationSpace, batching_space, parallelism_space
@@ -49,6 +51,7 @@ def read_profile(
     if not file.exists():
         raise UsageError(f"profile={file} is not there, stage=profile measures it")
     rows = WindowTable(file, knobs).read()
+    rows = with_speed(rows, base_s(rows))
     space = _space(rows, knobs)
 
     def like(window_s: float, seed: int) -> Conditions:
@@ -115,7 +118,7 @@ def _space(rows: pd.DataFrame, knobs: Sequence[str]) -> ConfigurationSpace:
 def _provenance(
     file: Path, knobs: Sequence[str], rows: pd.DataFrame, found: Sequence[Candidate], chosen: Candidate
 ) -> dict[str, Any]:
-    closed = rows["mode"] == "closed"
+    closed, reference_s = rows["mode"] == "closed", base_s(WindowTable(file, knobs).read())
     provenance: dict[str, Any] = rounded(
         {
             "source": "fitted to windows measured on a real machine (docs/calibration.md)",
@@ -130,6 +133,7 @@ def _provenance(
                 "disturbed": int((~is_clean(rows)).sum()),
             },
             "held_out_log_error": {one.name: one.error for one in found},
+            "reference_s": float(reference_s) if math.isfinite(reference_s) else None,
             "chosen": chosen.name,
             "intervals_95": {key: list(value) for key, value in chosen.fitted.intervals.items()},
         }

@@ -6,34 +6,25 @@ import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from experiments.calibration.closed_loop_system import ClosedLoopSystem
 from experiments.calibration.plan import Window
+from experiments.calibration.speed import REFERENCE_S, reference_s
 from experiments.calibration.windows import WindowTable, is_clean, summary
 from experiments.records import machine
 from serving.configuration import Configuration
-from serving.measurement import SlotMeasurement
 from serving.slot import Slot
-from serving.system import ServingSystem
 from testbed.system import nearest_size
 from workloads.constant import Constant
 from workloads.sizes import RequestSizes
 
 SETTLE_S = 0.5  # under the new configuration before a window, not measured
 _SIZES = 1000
-
-
-class ClosedLoopSystem(ServingSystem, Protocol):
-    """A system that can also be asked by clients who wait for their answers."""
-
-    def serve_closed(
-        self, configuration: Configuration, clients: int, duration_s: float, size: NDArray[np.float64]
-    ) -> SlotMeasurement:
-        """Serve so many clients, each of which asks again as soon as it is answered."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,7 @@ def measure(
     """
     began_s = time.monotonic()
     missing = [one for one in windows if not _done(table, one, conditions.attempts)]
-    cost_s = conditions.window_s + 2 * SETTLE_S
+    cost_s = conditions.window_s + 2 * SETTLE_S + REFERENCE_S
     within = min(len(missing), int(budget_s / cost_s))
     with tqdm(total=within, unit="window", desc=table.file.stem, disable=not progress) as bar:
         for place, window in enumerate(missing):
@@ -109,6 +100,7 @@ def _row(
     label |= {"slot": None}  # of a trace
     # The chance of a simulated system is another in each window, as that of a real one is.
     system.reset(zlib.crc32(repr((window, conditions.seed)).encode()))
+    label |= {"reference_s": reference_s(system)}
     if window.mode == "closed":
         found = serve_closed(system, window.configuration, int(window.level), conditions)
     else:

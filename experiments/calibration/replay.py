@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.calibration.closed_loop_system import ClosedLoopSystem
 from experiments.calibration.measuring import (
     SETTLE_S,
-    ClosedLoopSystem,
     Conditions,
     serve_closed,
     serve_open,
     when_and_where,
 )
 from experiments.calibration.plan import Window, kinds_of, split
+from experiments.calibration.speed import reference_s
 from experiments.calibration.windows import WindowTable, summary
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.slot import Slot
@@ -113,6 +114,7 @@ def measure_traces(
         label = dict(zip(table.knobs, configuration, strict=True)) | {"mode": "trace", "level": mean_rps}
         label |= {"seed": conditions.seed, "attempt": 0}
         system.reset(conditions.seed)
+        label |= {"reference_s": reference_s(system)}
         for row in serve_trace(system, configuration, mean_rps, conditions):
             table.append(label | row | when_and_where(conditions))
 
@@ -128,19 +130,30 @@ def _serve(
 
 
 def simulated(
-    rows: pd.DataFrame, knobs: Sequence[str], simulator: ClosedLoopSystem, conditions: Conditions
+    rows: pd.DataFrame,
+    knobs: Sequence[str],
+    simulator: Callable[[float], ClosedLoopSystem],
+    conditions: Conditions,
 ) -> pd.DataFrame:
-    """What the simulator says of every row: columns of the same names with ``simulated_`` before them."""
+    """What the simulator says of every row: columns of the same names with ``simulated_`` before them.
+
+    Args:
+        rows: with the column ``speed``.
+        knobs: names of the knobs.
+        simulator: makes that of the machine at a speed.
+        conditions: of the windows.
+    """
     columns = ["mean_latency_s", "p95_latency_s", "cpu_s_per_request", "throughput_rps"]
     said: dict[Any, dict[Any, float]] = {}
     for _, part in rows.groupby([*knobs, "mode", "level", "seed", "window_s"]):
         first = part.iloc[0]
         chosen = tuple(int(first[knob]) for knob in knobs)
         here = replace(conditions, window_s=float(first["window_s"]), seed=int(first["seed"]))
+        system = simulator(float(part["speed"].mean()))
         runs = []
         for repeat in range(_REPEATS):
-            simulator.reset(repeat)
-            served = _serve(simulator, chosen, str(first["mode"]), float(first["level"]), here)
+            system.reset(repeat)
+            served = _serve(system, chosen, str(first["mode"]), float(first["level"]), here)
             runs.append(pd.DataFrame(served)[columns].astype(float))
         means = pd.concat(runs).groupby(level=0).mean()  # by slot of a trace
         for index, slot in part["slot"].fillna(0).items():

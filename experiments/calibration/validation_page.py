@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -71,13 +71,39 @@ def _trace(axes: Any, part: pd.DataFrame, title: str) -> None:
     axes.set_ylabel("latency (ms)")
 
 
-def page(model: str, found: Agreement, rows: pd.DataFrame, knobs: Sequence[str], corrected: bool) -> str:
-    """Markdown: what was compared, the numbers, the picture, and every window."""
+def page(
+    model: str, found: Mapping[str, Agreement], rows: pd.DataFrame, knobs: Sequence[str], corrected: bool
+) -> str:
+    """Markdown: what was compared, the numbers, the picture, and every window.
+
+    Args:
+        model: its name.
+        found: by what was simulated, the first being that of ``rows``.
+        rows: of ``replay.simulated``.
+        knobs: names of the knobs.
+        corrected: whether the fit is.
+    """
     rows = with_share(rows, knobs)
     machine = f"{rows['cpu'].iloc[-1]}, {int(rows['cores'].iloc[-1])} cores, {rows['measured_at'].max()[:10]}"
     disturbed = int((rows["flags"].fillna("") != "").sum())
+    columns = [dict(_numbers(one)) for one in found.values()]
+    lines = [["", *found], ["---"] * (1 + len(found))]
+    lines += [[name, *(column[name] for column in columns)] for name in columns[0]]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return (
+        f"# {model}: the calibrated simulator against the testbed\n\n"
+        f"The same requests in both worlds, under configurations that the fit"
+        f"{' (corrected)' if corrected else ''} did not see. {machine}. "
+        f"{disturbed} of {len(rows)} windows and slots were disturbed by others on the machine, which was "
+        f"{rows['speed'].min():.2f} to {rows['speed'].max():.2f} times as fast as when it was profiled.\n\n"
+        f"{table}\n![Simulated against measured]({model}_both.png)\n\n"
+        f"Every window, in milliseconds:\n\n{_windows(rows, knobs)}"
+    )
+
+
+def _numbers(found: Agreement) -> list[tuple[str, str]]:
     regret = ", ".join(f"{value:.1f} % at {rate:g}/s" for rate, value in found.regret.items())
-    numbers = [
+    return [
         ("held-out windows up to 0.7 of saturation", f"{found.windows}"),
         (
             "mean latency: mean absolute error",
@@ -99,15 +125,6 @@ def page(model: str, found: Agreement, rows: pd.DataFrame, knobs: Sequence[str],
             f"{found.trace_mape:.1f} %, {found.trace_p95_mape:.1f} %, {found.trace_bias:+.1f} %",
         ),
     ]
-    table = "".join(f"| {name} | {value} |\n" for name, value in numbers)
-    return (
-        f"# {model}: the calibrated simulator against the testbed\n\n"
-        f"The same requests in both worlds, under configurations that the fit"
-        f"{' (corrected)' if corrected else ''} did not see. {machine}. "
-        f"{disturbed} of {len(rows)} windows and slots were disturbed by others on the machine.\n\n"
-        f"| | |\n| --- | --- |\n{table}\n![Simulated against measured]({model}_both.png)\n\n"
-        f"Every window, in milliseconds:\n\n{_windows(rows, knobs)}"
-    )
 
 
 def _windows(rows: pd.DataFrame, knobs: Sequence[str]) -> str:
@@ -115,6 +132,7 @@ def _windows(rows: pd.DataFrame, knobs: Sequence[str]) -> str:
         {
             "configuration": rows[list(knobs)].astype(int).astype(str).agg(", ".join, axis=1),
             "window": rows["mode"] + " " + rows["level"].map("{:g}".format),
+            "speed": rows["speed"].map("{:.2f}".format),
             "share": rows["share"].map("{:.2f}".format).replace("nan", ""),
             "mean": (1000 * rows["mean_latency_s"]).map("{:.1f}".format),
             "simulated mean": (1000 * rows["simulated_mean_latency_s"]).map("{:.1f}".format),

@@ -17,6 +17,8 @@ from sim.fit import fit
 from sim.fit_batching import BatchCurves
 from sim.fit_cpu import CpuCurves
 from sim.hardware import cpu_profile
+from sim.service_time import ServiceTime
+from sim.system import SimulatedCpu
 from workloads.sizes import RequestSizes
 
 TRUTH = {
@@ -56,6 +58,35 @@ def test_known_parameters_are_recovered_within_their_intervals(family, tmp_path)
     assert found.profile.interference.spinning == pytest.approx(TRUTH["spinning"], abs=0.05)
     assert found.profile.service.cv == pytest.approx(TRUTH["service_cv"], rel=0.1)
     assert plain["hardware"]["cores"] == known.cores
+
+
+def test_a_machine_that_slows_down_meanwhile_is_described_as_if_it_did_not(tmp_path, monkeypatch):
+    settings = [*machine(tmp_path, "shared_pool"), "stage=profile", "budget=100"]
+    assert calibrate.main([*settings, f"profile={tmp_path / 'steady.csv'}"]) == 0
+    windows = [0]
+    demand_s, reset = ServiceTime.demand_s, SimulatedCpu.reset
+
+    def slower(self, *given):
+        return demand_s(self, *given) * 1.002 ** windows[0]
+
+    def counted(self, seed):
+        windows[0] += 1
+        reset(self, seed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ServiceTime, "demand_s", slower)
+        patch.setattr(SimulatedCpu, "reset", counted)
+        assert calibrate.main([*settings, f"profile={tmp_path / 'slowing.csv'}"]) == 0
+    conditions = Conditions(6.0, RequestSizes(), 0, 2)
+    steady, slowing = (
+        read_profile("inception_v3", tmp_path / name, KNOBS, conditions)[1]
+        for name in ("steady.csv", "slowing.csv")
+    )
+    alike = [(one, other) for one, other in zip(steady, slowing, strict=True) if one.clients]
+    ratio = np.array([other.mean_latency_s / one.mean_latency_s for one, other in alike])
+    assert 1.002 ** len(steady) > 1.35
+    assert ratio.std() < 0.03
+    assert ratio.mean() == pytest.approx(1.002 ** (len(steady) / 2), rel=0.03)
 
 
 def batching_machine(folder):
