@@ -114,7 +114,7 @@ def measure_traces(
         label = dict(zip(table.knobs, configuration, strict=True)) | {"mode": "trace", "level": mean_rps}
         label |= {"seed": conditions.seed, "attempt": 0}
         system.reset(conditions.seed)
-        label |= {"reference_s": reference_s(system)}
+        label |= {"slot": None, "reference_s": reference_s(system)}
         for row in serve_trace(system, configuration, mean_rps, conditions):
             table.append(label | row | when_and_where(conditions))
 
