@@ -38,9 +38,9 @@ KINDS: tuple[tuple[Mode, float], ...] = (
 )  # fmt: skip
 
 
-# Batches are filled by more clients.
+# As many clients as fill four batches of sixteen.
 BATCHING_KINDS: tuple[tuple[Mode, float], ...] = (
-    ("closed", 32), ("closed", 1), ("open", 0.5), ("closed", 4), ("open", 0.7), ("closed", 12), ("open", 0.3),
+    ("closed", 64), ("closed", 1), ("open", 0.5), ("closed", 4), ("open", 0.7), ("closed", 16), ("open", 0.3),
 )  # fmt: skip
 
 

@@ -201,10 +201,13 @@ def test_a_comparison_rests_on_the_seeds_that_both_have(tmp_path):
             play(tmp_path, "oracle", seed)
     found = verdicts_of(tmp_path)
     assert found["seeds"].to_dict() == {
-        "cost": 9, "gap, first": 10, "gap, stays": 10, "default": 10, "CPU": 10, "bad slots": 10, "SLO": 9,
+        "cost": 9, "gap, first": 10, "gap, stays": 10, "default": 10, "CPU": 10, "bad slots": 10, "SLO": 10,
+        "SLO, as the oracle": 9,
     }  # fmt: skip
     assert found.loc["cost", "reason"] == "10 seeds for a verdict, there are 9"
-    assert found.loc[["cost", "SLO", "default"], "verdict"].tolist() == ["not yet computed"] * 2 + ["holds"]
+    assert found.loc[["cost", "SLO, as the oracle", "default"], "verdict"].tolist() == [
+        "not yet computed"
+    ] * 2 + ["holds"]
 
 
 def test_settings_and_conditions_are_not_mixed(tmp_path):
