@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
 from serving.dispatch import Dispatch, checked_dispatch
@@ -45,14 +46,15 @@ def make_engine(
     if name == "simpy":
         return Engine(_simpy_servers(speeds, limit, servers), speeds.size, boundary, dispatch)
     if name == "compiled":
-        from functools import partial
-
         from sim.engine_compiled import CompiledServer
-        from sim.fleet import work_least_loaded
         from sim.kernel import orderly
 
         compiled = [CompiledServer(speeds, limit) for _ in range(servers)]
-        least_loaded = partial(work_least_loaded, compiled)
+        least_loaded = None
+        if servers > 1:  # a second to compile
+            from sim.fleet import work_least_loaded
+
+            least_loaded = partial(work_least_loaded, compiled)
         return Engine(compiled, speeds.size, boundary, dispatch, orderly, least_loaded)
     raise UsageError(f"system.engine={name!r}, choose from ['compiled', 'simpy']")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
 from serving.dispatch import least_loaded
@@ -15,51 +16,54 @@ from sim.engine_compiled import CompiledServer
 
 _Floats = NDArray[np.float64]
 _Integers = NDArray[np.int64]
-_least_loaded = numba.njit(least_loaded, cache=True)
+_least_loaded = kernel.compiled(least_loaded, cache=False)
 _PIECE = 1024  # requests served at a time: any server may get them all, so every one needs room for them
 
-
-def _kernel(work: Any, batches: bool) -> Any:
-    def serve(
-        arrival_s: _Floats, demand_s: _Floats, until_s: float, turn: int,
-        rule: _Integers, hold_s: _Floats, speed: _Floats, busy: _Floats,
-        clock: _Floats, place: _Integers, tag: _Floats, first: _Integers,
-        queue_arrival_s: _Floats, queue_demand_s: _Floats, members: _Integers,
-        latency_s: _Floats, completed_at_s: _Floats,
-    ) -> None:  # fmt: skip
-        """As ``Engine._one_by_one``; the state of the servers stands row by row."""
-        servers = len(clock)
-        in_system = np.zeros(servers, dtype=np.int64)
-        for index in range(len(arrival_s) + 1):
-            last = index == len(arrival_s)
-            for server in range(servers):
-                work(
-                    arrival_s[:0], demand_s[:0], until_s if last else arrival_s[index],
-                    rule, hold_s, speed, busy,
-                    clock[server], place[server], tag[server], first[server],
-                    queue_arrival_s[server], queue_demand_s[server], members[server],
-                    latency_s[server], completed_at_s[server],
-                )  # fmt: skip
-                begin, end = place[server, kernel.BEGIN], place[server, kernel.END]
-                in_system[server] = place[server, kernel.TAIL] - place[server, kernel.HEAD] + end - begin
-                if batches:
-                    for batch in range(begin, end):
-                        in_system[server] += members[server, first[server, batch]] - 1
-            if not last:
-                server = _least_loaded(in_system, turn + index)
-                work(
-                    arrival_s[index : index + 1], demand_s[index : index + 1], arrival_s[index],
-                    rule, hold_s, speed, busy,
-                    clock[server], place[server], tag[server], first[server],
-                    queue_arrival_s[server], queue_demand_s[server], members[server],
-                    latency_s[server], completed_at_s[server],
-                )  # fmt: skip
-
-    return kernel.compiled(serve)
+_TABLE, _COUNTS = types.float64[:, ::1], types.int64[:, ::1]
+_RULES = types.Tuple((types.int64[::1], *(types.float64[::1],) * 3))
+_ROWS = types.Tuple((_TABLE, _COUNTS, _TABLE, _COUNTS, _TABLE, _TABLE, _COUNTS, _TABLE, _TABLE))
+_HERE = (types.boolean, kernel.ARRIVALS, kernel.ARRIVALS, types.float64, types.int64, _RULES, _ROWS)
 
 
-_one_by_one = _kernel(kernel.work_one_by_one, batches=False)
-_in_batches = _kernel(kernel.work_in_batches, batches=True)
+@partial(kernel.compiled, signature=types.void(*_HERE), cache=False)
+def _work(
+    batches: bool, arrival_s: _Floats, demand_s: _Floats, until_s: float, server: int, rules: Any, rows: Any
+) -> None:
+    """Serve on one server until a time."""
+    clock, place, tag, first, queue_arrival_s, queue_demand_s, members, latency_s, completed_at_s = rows
+    row = (
+        clock[server], place[server], tag[server], first[server],
+        queue_arrival_s[server], queue_demand_s[server], members[server],
+        latency_s[server], completed_at_s[server],
+    )  # fmt: skip
+    if batches:
+        kernel.work_in_batches(arrival_s, demand_s, until_s, *rules, *row)
+    else:
+        kernel.work_one_by_one(arrival_s, demand_s, until_s, *rules, *row)
+
+
+@partial(kernel.compiled, signature=types.void(*_HERE), cache=False)
+def _serve(
+    batches: bool, arrival_s: _Floats, demand_s: _Floats, until_s: float, turn: int, rules: Any, rows: Any
+) -> None:
+    """As ``Engine._one_by_one``; the state of the servers stands row by row."""
+    _, place, _, first, _, _, members, _, _ = rows
+    servers = len(place)
+    in_system = np.zeros(servers, dtype=np.int64)
+    for index in range(len(arrival_s) + 1):
+        last = index == len(arrival_s)
+        now_s = until_s if last else arrival_s[index]
+        for server in range(servers):
+            _work(batches, arrival_s[:0], demand_s[:0], now_s, server, rules, rows)
+            begin, end = place[server, kernel.BEGIN], place[server, kernel.END]
+            in_system[server] = place[server, kernel.TAIL] - place[server, kernel.HEAD] + end - begin
+            if batches:
+                for batch in range(begin, end):
+                    in_system[server] += members[server, first[server, batch]] - 1
+        if not last:
+            server = _least_loaded(in_system, turn + index)
+            arriving = slice(index, index + 1)
+            _work(batches, arrival_s[arriving], demand_s[arriving], now_s, server, rules, rows)
 
 
 def work_least_loaded(
@@ -77,15 +81,18 @@ def _work_piece(
 ) -> None:
     for server in servers:
         server.make_room(len(arrival_s))
-    states = [(server.clock, server.place, *server.in_service, *server.queue) for server in servers]
-    rows = [_stacked(column) for column in zip(*states, strict=True)]
-    results = [_stacked(column) for column in zip(*(server.results for server in servers), strict=True)]
-    serve = _in_batches if servers[0].batches else _one_by_one
-    serve(arrival_s, demand_s, until_s, turn, *servers[0].rules, *rows, *results)
+    states = [
+        (server.clock, server.place, *server.in_service, *server.queue, *server.results) for server in servers
+    ]
+    rows = tuple(_stacked(column) for column in zip(*states, strict=True))
+    _serve(servers[0].batches, arrival_s, demand_s, until_s, turn, servers[0].rules, rows)
     for number, server in enumerate(servers):
-        clock, place, tag, first, *queue = (column[number] for column in rows)
-        server.clock, server.place, server.in_service = clock, place, (tag, first)
-        server.queue, server.results = tuple(queue), tuple(column[number] for column in results)
+        server.clock, server.place, *others = (column[number] for column in rows)
+        server.in_service, server.queue, server.results = (
+            tuple(others[:2]),
+            tuple(others[2:5]),
+            tuple(others[5:]),
+        )
 
 
 def _stacked(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:

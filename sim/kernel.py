@@ -27,14 +27,17 @@ BEGIN, END, HEAD, TAIL, REJECTIONS, COMPLETIONS = range(6)
 LIMIT, SIZE, QUEUE_LIMIT = range(3)
 TIMEOUT, FIXED = range(2)
 
-_INPUT = types.Array(types.float64, 1, "C", readonly=True)
+ARRIVALS = types.Array(types.float64, 1, "C", readonly=True)
 _ROW, _NUMBERS = types.float64[::1], types.int64[::1]
 _at = np.uintp  # an index that is never negative: numba then leaves out what counts from the end
 
 
-def compiled(function: _Function, signature: object = None) -> _Function:
-    """Compile, and cache the machine code on disk."""
-    return cast(_Function, numba.njit(signature, cache=True, error_model="numpy")(function))
+def compiled(function: _Function, signature: object = None, cache: bool = True) -> _Function:
+    """Compile, and cache the machine code on disk.
+
+    What is cached must call nothing compiled of another file: numba looks at its own file only for changes.
+    """
+    return cast(_Function, numba.njit(signature, cache=cache, error_model="numpy")(function))
 
 
 @compiled
@@ -152,7 +155,7 @@ def _kernel(batches: bool) -> Any:  # noqa: PLR0915 - it holds the one loop
 
     state = (_ROW, _NUMBERS, _ROW, _NUMBERS, _ROW, _ROW, _NUMBERS)
     return compiled(
-        work, types.void(_INPUT, _INPUT, types.float64, _NUMBERS, _ROW, _ROW, _ROW, *state, _ROW, _ROW)
+        work, types.void(ARRIVALS, ARRIVALS, types.float64, _NUMBERS, _ROW, _ROW, _ROW, *state, _ROW, _ROW)
     )
 
 

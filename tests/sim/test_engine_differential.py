@@ -1,6 +1,10 @@
 """The engines agree to the last bit, with each other and with a third one written differently."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -158,3 +162,20 @@ def test_engines_agree_where_nearly_everyone_is_in_service() -> None:
     reference = serve("simpy", scenario, "carry")
     assert_equal(serve("compiled", scenario, "carry"), reference)
     assert reference[-1].backlog_end > 1000
+
+
+def test_another_process_finds_all_its_machine_code_in_the_cache(tmp_path: Path) -> None:
+    program = (
+        "import numpy as np; from sim.engines import make_engine; from sim.speeds import SpeedTable;"
+        "from serving.slot import Slot; row = np.array([[0.0, 1.0]]);"
+        "speeds, slot = SpeedTable(np.array([1]), row, row), Slot(0, 0.0, 1.0, np.array([0.5]), np.ones(1), 1.0);"
+        "engine = make_engine('compiled', speeds, servers=2, dispatch='least_loaded');"
+        "engine.serve(0, slot, np.ones(1))"
+    )
+    kept = []
+    for _ in range(2):
+        subprocess.run(
+            [sys.executable, "-c", program], check=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        )
+        kept.append({path.name for path in tmp_path.rglob("*.nb*")})
+    assert kept[0] == kept[1] != set()
