@@ -168,7 +168,8 @@ def test_another_process_finds_all_its_machine_code_in_the_cache(tmp_path: Path)
     program = (
         "import numpy as np; from sim.engines import make_engine; from sim.speeds import SpeedTable;"
         "from serving.slot import Slot; row = np.array([[0.0, 1.0]]);"
-        "speeds = SpeedTable(np.array([1]), row, row); slot = Slot(0, 0.0, 1.0, np.array([0.5]), np.ones(1), 1.0);"
+        "speeds = SpeedTable(np.array([1]), row, row);"
+        "slot = Slot(0, 0.0, 1.0, np.array([0.5]), np.ones(1), 1.0);"
         "engine = make_engine('compiled', speeds, servers=2, dispatch='least_loaded');"
         "engine.serve(0, slot, np.ones(1))"
     )
