@@ -51,7 +51,7 @@ def make_engine(
 
         compiled = [CompiledServer(speeds, limit) for _ in range(servers)]
         least_loaded = None
-        if servers > 1:  # a second to compile
+        if servers > 1 and dispatch == "least_loaded":  # a second to compile
             from sim.fleet import work_least_loaded
 
             least_loaded = partial(work_least_loaded, compiled)

@@ -19,13 +19,14 @@ _Integers = NDArray[np.int64]
 _least_loaded = kernel.compiled(least_loaded, cache=False)
 _PIECE = 1024  # requests served at a time: any server may get them all, so every one needs room for them
 
+# Not cached: what is compiled here has the code of the kernel in it, and a new kernel would go unnoticed.
 _TABLE, _COUNTS = types.float64[:, ::1], types.int64[:, ::1]
 _RULES = types.Tuple((types.int64[::1], *(types.float64[::1],) * 3))
 _ROWS = types.Tuple((_TABLE, _COUNTS, _TABLE, _COUNTS, _TABLE, _TABLE, _COUNTS, _TABLE, _TABLE))
-_HERE = (types.boolean, kernel.ARRIVALS, kernel.ARRIVALS, types.float64, types.int64, _RULES, _ROWS)
+_ARGUMENTS = (types.boolean, kernel.ARRIVALS, kernel.ARRIVALS, types.float64, types.int64, _RULES, _ROWS)
 
 
-@partial(kernel.compiled, signature=types.void(*_HERE), cache=False)
+@partial(kernel.compiled, signature=types.void(*_ARGUMENTS), cache=False)
 def _work(
     batches: bool, arrival_s: _Floats, demand_s: _Floats, until_s: float, server: int, rules: Any, rows: Any
 ) -> None:
@@ -42,7 +43,7 @@ def _work(
         kernel.work_one_by_one(arrival_s, demand_s, until_s, *rules, *row)
 
 
-@partial(kernel.compiled, signature=types.void(*_HERE), cache=False)
+@partial(kernel.compiled, signature=types.void(*_ARGUMENTS), cache=False)
 def _serve(
     batches: bool, arrival_s: _Floats, demand_s: _Floats, until_s: float, turn: int, rules: Any, rows: Any
 ) -> None:
@@ -87,12 +88,9 @@ def _work_piece(
     rows = tuple(_stacked(column) for column in zip(*states, strict=True))
     _serve(servers[0].batches, arrival_s, demand_s, until_s, turn, servers[0].rules, rows)
     for number, server in enumerate(servers):
-        server.clock, server.place, *others = (column[number] for column in rows)
-        server.in_service, server.queue, server.results = (
-            tuple(others[:2]),
-            tuple(others[2:5]),
-            tuple(others[5:]),
-        )
+        clock, place, tag, first, *queue, latency_s, completed_at_s = (column[number] for column in rows)
+        server.clock, server.place, server.in_service = clock, place, (tag, first)
+        server.queue, server.results = tuple(queue), (latency_s, completed_at_s)
 
 
 def _stacked(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:

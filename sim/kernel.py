@@ -33,7 +33,7 @@ _at = np.uintp  # an index that is never negative: numba then leaves out what co
 
 
 def compiled(function: _Function, signature: object = None, cache: bool = True) -> _Function:
-    """Compile, and cache the machine code on disk.
+    """Compile, and unless told otherwise cache the machine code on disk.
 
     What is cached must call nothing compiled of another file: numba looks at its own file only for changes.
     """

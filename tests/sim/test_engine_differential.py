@@ -164,7 +164,7 @@ def test_engines_agree_where_nearly_everyone_is_in_service() -> None:
     assert reference[-1].backlog_end > 1000
 
 
-def test_another_process_finds_all_its_machine_code_in_the_cache(tmp_path: Path) -> None:
+def test_another_process_adds_nothing_to_the_cache_of_machine_code(tmp_path: Path) -> None:
     program = (
         "import numpy as np; from sim.engines import make_engine; from sim.speeds import SpeedTable;"
         "from serving.slot import Slot; row = np.array([[0.0, 1.0]]);"
