@@ -47,11 +47,12 @@ class Hungry(Good):
 
 class Deadly(Good):
     def learn(self, *_):
-        if Path("deadly").exists():
-            once = Path("deadly").read_text() == "once"
-            if once:
-                Path("deadly").unlink()
-            os.kill(os.getpid(), 9)
+        try:
+            if Path("deadly").read_text() == "once":
+                Path("deadly").unlink()  # which one of two workers can do
+        except FileNotFoundError:
+            return
+        os.kill(os.getpid(), 9)
 
 class Finalised:
     def __del__(self):
