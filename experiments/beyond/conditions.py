@@ -9,8 +9,9 @@ from experiments.sweep_commands import Overrides
 
 GAUSSIAN = ("gp", "gp_lcb", "gp_safe")
 RIVALS = ("linucb", "aimd", "optuna", "serf", "packrat")
+STABLE_BASELINES = ("sb3_dqn", "sb3_ppo")  # rivals, too, but only some install PyTorch
 TUNED = ("rrl_plus_tuned", "rrl_tuned", "q_learning_tuned", "deeprm_tuned", "capes_tuned")
-LEARNERS = (*GAUSSIAN, *RIVALS, *TUNED)
+LEARNERS = (*GAUSSIAN, *RIVALS, *STABLE_BASELINES, *TUNED)
 DEFAULT, ORACLE = "tf_default", "oracle"
 TRUTHFUL = ("static_best", ORACLE)  # know the exhaustive table
 AGENTS = (*LEARNERS, DEFAULT, *TRUTHFUL)

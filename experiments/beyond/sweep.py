@@ -2,16 +2,18 @@
 
 Prints one command for each exhaustive table and for each sweep; with ``run=1`` also runs them, one after the
 other. Finished runs are not run again: most of them are those of ``make paper``. ``only=gp,oracle`` takes
-these agents alone, ``launcher=joblib`` one of hydra's.
+these agents alone, ``launcher=joblib`` one of hydra's. Stable-Baselines3's agents are left out where it is
+not installed.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 
 from experiments.arguments import parse, refuse
-from experiments.beyond.conditions import AGENTS, CASES, Case
+from experiments.beyond.conditions import AGENTS, CASES, STABLE_BASELINES, Case
 from experiments.sweep_commands import carry_out, commands
 
 _DEFAULTS = {"seeds": 10, "run": 0, "launcher": "joblib", "only": ""}
@@ -27,12 +29,20 @@ def tables(cases: Iterable[Case]) -> list[list[str]]:
     return list(wanted.values())
 
 
+def installed() -> tuple[str, ...]:
+    """The agents that this environment can make."""
+    if find_spec("stable_baselines3"):
+        return AGENTS
+    print(f"without {', '.join(STABLE_BASELINES)}: they need pip install -e '.[sb3]'", file=sys.stderr)
+    return tuple(one for one in AGENTS if one not in STABLE_BASELINES)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print, and run if asked to; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__ or "")
     if options["seeds"] < 1:
         refuse(f"seeds={options['seeds']}, expected an integer >= 1")
-    chosen = options["only"].split(",") if options["only"] else AGENTS
+    chosen = options["only"].split(",") if options["only"] else installed()
     for one in chosen:
         if one not in AGENTS:
             refuse(f"only={one} is not one of the agents, choose from {list(AGENTS)}")

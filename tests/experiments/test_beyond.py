@@ -52,16 +52,20 @@ def test_what_is_asked_for_is_what_is_counted_and_has_a_bounded_queue(case):
     assert case.unseen == plain["experiment_name"].startswith("general_")
 
 
-def test_the_commands_make_every_run_once_and_tables_first(capsys):
+@pytest.mark.parametrize("there", [True, False])
+def test_the_commands_make_every_run_once_and_tables_first(there, capsys, monkeypatch):
+    monkeypatch.setattr(sweep, "find_spec", lambda _: there or None)
     assert sweep.main(["seeds=3"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    assert ("sb3_dqn, sb3_ppo: they need pip install" in told.err) != there
+    lines = told.out.splitlines()
     first = next(place for place, line in enumerate(lines) if "experiments.run" in line)
     assert all("experiments.truth" in line for line in lines[:first])
     arms_of = [
         np.prod([len(word.partition("=")[2].split(",")) for word in line.split() if not word.startswith("'")])
         for line in lines[first:]
     ]
-    assert sum(arms_of) == sum(len(case.agents) for case in CASES)
+    assert sum(arms_of) == sum(len(case.agents) for case in CASES) - (0 if there else 2 * len(CASES))
     assert all("'seed=range(0,3)'" in line for line in lines[first:])
     assert "packrat" not in " ".join(line for line in lines if "sim_gpu" in line)
     (told,) = (line for line in lines if "fig14" in line and "truth=true" in line and "sim_gpu" in line)
