@@ -17,6 +17,7 @@ _Integers = NDArray[np.int64]
 
 # The first bits of a positive floating-point number (exponent and 7 of the mantissa) name a cell less than
 # 0.8 % wide, in which at most one edge lies: one look and one comparison find the bin that a search finds.
+# What depends on the edges is an argument: compiled code on disk does not know of a change in another file.
 _SHIFT = 52 - 7
 _FIRST_CELL = int(EDGES_S[:1].view(np.int64)[0] >> _SHIFT)
 _CELLS = int(EDGES_S[-1:].view(np.int64)[0] >> _SHIFT) + 1 - _FIRST_CELL
@@ -52,14 +53,14 @@ def count(
     per_second = ticks / elapsed_s
     total_s, violations = _count(
         latency_s, completed_at_s, slo_s, start_s, per_second,
-        EDGES_S, _EDGES_BEFORE, histogram, completions, latency_sums_s,
+        EDGES_S, _FIRST_CELL, _EDGES_BEFORE, histogram, completions, latency_sums_s,
     )  # fmt: skip
     return Counts(histogram, total_s, violations, Ticks(completions, latency_sums_s) if ticks else None)
 
 
 def _count_all(
     latency_s: _Floats, completed_at_s: _Floats, slo_s: float, start_s: float, per_second: float,
-    edges_s: _Floats, edges_before: NDArray[np.int16],
+    edges_s: _Floats, first_cell: int, edges_before: NDArray[np.int16],
     histogram: _Integers, completions: _Integers, latency_sums_s: _Floats,
 ) -> tuple[float, int]:  # fmt: skip
     total_s, violations = 0.0, 0
@@ -69,7 +70,7 @@ def _count_all(
         latency = latency_s[index]
         total_s += latency
         violations += latency > slo_s
-        cell = (bits[index] >> _SHIFT) - _FIRST_CELL
+        cell = (bits[index] >> _SHIFT) - first_cell
         if cell < 0:
             histogram[0] += 1
         elif cell >= len(edges_before):
@@ -95,6 +96,7 @@ _count = compiled(
         types.float64,
         types.float64,
         _ROW,
+        types.int64,
         types.int16[::1],
         _NUMBERS,
         _NUMBERS,
