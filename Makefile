@@ -99,7 +99,7 @@ echo "make $@ took $$SECONDS s, set-up aside, with seeds $(SEEDS)"
 endef
 
 paper: SEEDS := range(0,10)
-paper: setup ## every figure and claim of the paper with ten seeds (half an hour on 2 cores)
+paper: setup ## every figure and claim of the paper with ten seeds (an hour on 2 cores)
 	@$(WORDS)
 	$(CORE_RUNS)
 	$(REST_OF_CORE)
