@@ -129,12 +129,14 @@ agents: setup ## after make paper: the other presets, the drain rule, learning b
 	$(RUN) experiments.compare
 	$(RUN) experiments.compare experiment=drain by=drain_rule reference=false
 	$(RUN) experiments.compare experiment=learning by=learning reference=inline
+	$(RUN) experiments.reproducing
 
 studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce or paper)
 	@$(WORDS)
 	$(RUN) experiments.studies.theorem1
 	$(RUN) experiments.studies.delta
 	took theory
+	$(RUN) experiments.reproducing
 
 beyond: SEEDS := 10
 beyond: setup ## after make paper: our agents and rivals on its conditions and on others (half an hour)
@@ -142,6 +144,7 @@ beyond: setup ## after make paper: our agents and rivals on its conditions and o
 	$(RUN) experiments.beyond.sweep run=1 seeds=$(SEEDS)
 	took runs
 	$(RUN) experiments.beyond
+	$(RUN) experiments.reproducing
 	$(RUN) experiments.report
 
 sensitivity: SEEDS := 4
@@ -150,10 +153,10 @@ sensitivity: setup ## the headline claims under every choice that the paper leav
 	$(RUN) experiments.sensitivity.sweep run=1 seeds=$(SEEDS)
 	$(RUN) experiments.sensitivity
 	took sensitivity
+	$(RUN) experiments.reproducing
 
 paper-all: paper studies agents beyond sensitivity ## make paper and all that stands around it, then the report once more
-	@$(RUN) experiments.reproducing
-	$(RUN) experiments.report
+	@$(RUN) experiments.report
 
 testbed: setup ## four agents on real servers, an excerpt of the experiment in docs/testbed.md (10 minutes)
 	@unset PYTHONDONTWRITEBYTECODE
