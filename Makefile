@@ -130,6 +130,7 @@ agents: setup ## after make paper: the other presets, the drain rule, learning b
 	$(RUN) experiments.compare experiment=drain by=drain_rule reference=false
 	$(RUN) experiments.compare experiment=learning by=learning reference=inline
 	$(RUN) experiments.reproducing
+	$(RUN) experiments.report
 
 studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce or paper)
 	@$(WORDS)
@@ -137,6 +138,7 @@ studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce
 	$(RUN) experiments.studies.delta
 	took theory
 	$(RUN) experiments.reproducing
+	$(RUN) experiments.report
 
 beyond: SEEDS := 10
 beyond: setup ## after make paper: our agents and rivals on its conditions and on others (half an hour)
@@ -154,9 +156,9 @@ sensitivity: setup ## the headline claims under every choice that the paper leav
 	$(RUN) experiments.sensitivity
 	took sensitivity
 	$(RUN) experiments.reproducing
+	$(RUN) experiments.report
 
-paper-all: paper studies agents beyond sensitivity ## make paper and all that stands around it, then the report once more
-	@$(RUN) experiments.report
+paper-all: paper studies agents beyond sensitivity ## make paper and all that stands around it
 
 testbed: setup ## four agents on real servers, an excerpt of the experiment in docs/testbed.md (10 minutes)
 	@unset PYTHONDONTWRITEBYTECODE

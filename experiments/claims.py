@@ -22,10 +22,12 @@ from experiments.claim_values.registry import PUBLISHED, TUNED
 from experiments.claims_text import BEGIN, END, NOT_YET, Row, markdown, section, summary
 from experiments.pages import replace_section, write_whole
 from experiments.records import ROOT
+from experiments.report.claims import JUDGED, read_claims
 from experiments.results import failed_runs, tell_failed
 from experiments.statistics import Estimate
 from experiments.usable import usable_runs
 from experiments.verdict import bound_verdict, came_out, verdict
+from serving.errors import UsageError
 
 CATALOGUE = Path(__file__).with_name("claims_catalogue.csv")
 MINIMUM_SEEDS = 10
@@ -193,6 +195,24 @@ def write_table(rows: Sequence[Row], target: Path) -> None:
     write_whole(target, text.getvalue())
 
 
+def _verdicts(target: Path) -> int:
+    """How many claims the table there has judged; none where it is not there or is damaged."""
+    try:
+        return sum(row["verdict"] in JUDGED for row in read_claims(target))
+    except UsageError:
+        return 0
+
+
+def _tell_fewer(before: int, rows: Sequence[Row], target: Path) -> None:
+    now = sum(row["verdict"] in JUDGED for row in rows)
+    if now < before:
+        print(
+            f"{target} had verdicts on {before} claims and has {now} now: these runs say less than those "
+            "before (git restores what was committed)",
+            file=sys.stderr,
+        )
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write the table; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__ or "")
@@ -206,6 +226,7 @@ def main(arguments: Sequence[str]) -> int:
     evidence = Evidence(runs)
     rows = rows_of(claims, [judge(claim, evidence) for claim in claims])
     tell_failed(one for one in failed_runs(folder) if one.config.get("experiment_name") in evidence.asked)
+    _tell_fewer(_verdicts(target), rows, target)
     write_table(rows, target)
     write_whole(target.with_suffix(".md"), markdown(rows))
     if target.resolve() == ROOT / _DEFAULTS["target"]:

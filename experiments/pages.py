@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from serving.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +38,24 @@ def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.write_bytes(text.encode())
     partial.replace(path)
+
+
+def read_rows(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file that one of our commands has written.
+
+    Raises:
+        UsageError: naming the first column that it lacks, or the row that is cut off.
+    """
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        table = csv.DictReader(file)
+        lacking = [name for name in columns if name not in (table.fieldnames or ())]
+        rows = list(table)
+    if lacking:
+        raise UsageError(f"{path} is damaged: it has no column {lacking[0]}")
+    for number, row in enumerate(rows, start=1):
+        if None in row.values() or None in row:
+            raise UsageError(f"{path} is damaged: row {number} has not {len(row)} columns")
+    return rows
 
 
 def markdown_table(text: pd.DataFrame) -> str:

@@ -16,6 +16,7 @@ from experiments.pages import replace_section
 from experiments.report.claims import JUDGED, WAITING, Row, is_of, read_claims
 from experiments.report.sentences import estimate
 from experiments.stages import Stage, read_stages
+from serving.errors import UsageError
 
 BEGIN, END = "<!-- reproducing:begin -->", "<!-- reproducing:end -->"
 _HEAD = ("claims", "command", "minutes", "expected output", "tolerance")
@@ -72,8 +73,9 @@ def _totals(stages: Sequence[Stage]) -> Iterator[str]:
         mine = [one for one in stages if one.target == target]
         where = "; ".join(dict.fromkeys(f"{one.cores} cores, {one.cpu}" for one in mine))
         parts = ", ".join(f"{one.stage} {one.seconds / 60:.1f}" for one in mine)
+        minutes = f"{sum(one.seconds for one in mine) / 60:.0f}"
         yield (
-            f"`make {target}`: {sum(one.seconds for one in mine) / 60:.0f} minutes and "
+            f"`make {target}`: {minutes} minute{'' if minutes == '1' else 's'} and "
             f"{sum(one.runs for one in mine)} runs, set-up aside ({where}); by stage, in minutes: {parts}."
         )
 
@@ -93,8 +95,10 @@ def main(arguments: Sequence[str]) -> int:
     readme, results = Path(options["readme"]), Path(options["results"])
     if not readme.is_file():
         refuse(f"readme={readme}, expected a file")
-    claims = read_claims(results / "claims.csv")
-    stages = read_stages(results / "stages.csv")
+    try:
+        claims, stages = read_claims(results / "claims.csv"), read_stages(results / "stages.csv")
+    except UsageError as error:
+        refuse(str(error))
     text = section(claims, stages, figures_of(claims, results / "figures"), options["target"])
     if not replace_section(readme, BEGIN, END, text):
         refuse(f"readme={readme}, expected the lines {BEGIN} and {END} in it")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.arguments import parse, refuse
-from experiments.pages import write_whole
+from experiments.pages import read_rows, write_whole
 from experiments.records import git_state, machine, read_manifest
 
 _DEFAULTS = {"target": "", "stage": "", "seconds": -1.0, "results": "results"}
@@ -54,8 +55,7 @@ def read_stages(path: Path) -> list[Stage]:
     """What was noted, in order; nothing where there is no file."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [_stage(row) for row in csv.DictReader(file)]
+    return [_stage(row) for row in read_rows(path, [field.name for field in fields(Stage)])]
 
 
 def _stage(row: dict[str, str]) -> Stage:
@@ -85,9 +85,13 @@ def write_stages(path: Path, stages: Sequence[Stage]) -> None:
     write_whole(path, text.getvalue())
 
 
-def runs_since(runs: Path, start: datetime) -> int:
-    """How many finished runs ended after a time."""
-    manifests = (read_manifest(path.parent) or {} for path in runs.glob("*/*/manifest.json"))
+def runs_since(runs: Path, start: datetime, stage: str = "") -> int:
+    """How many finished runs ended after a time; for the stage of a figure, of that figure's experiment."""
+    figure = re.match(r"fig\d\d", stage)
+    manifests = (
+        read_manifest(path.parent) or {}
+        for path in runs.glob(f"{figure[0] if figure else '*'}/*/manifest.json")
+    )
     return sum("end" in one and datetime.fromisoformat(one["end"]) >= start for one in manifests)
 
 
@@ -107,7 +111,7 @@ def main(arguments: Sequence[str]) -> int:
         target=options["target"],
         stage=options["stage"],
         seconds=options["seconds"],
-        runs=runs_since(results / "runs", began),
+        runs=runs_since(results / "runs", began, options["stage"]),
         tables=tables_since(results / "tables", began),
         cores=computer["cores"],
         cpu=computer["cpu"] or computer["processor"],

@@ -18,4 +18,8 @@ def adam_over_ftrl(_evidence: Evidence, results: Path = Path("results/figures/ft
     from experiments.studies.ftrl_figure import FEW, adam_and_ftrl
 
     note = f"{FEW} samples, the authors' set-up, each optimizer at the best of its learning rates"
-    return over_seeds([adam_and_ftrl(pd.read_csv(results))], ratio, note)
+    try:
+        errors = adam_and_ftrl(pd.read_csv(results))
+    except (ValueError, KeyError):  # pandas' own errors are ValueErrors
+        return Missing(f"{results} is damaged: python -m experiments.studies.ftrl")
+    return over_seeds([errors], ratio, note)

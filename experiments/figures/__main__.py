@@ -29,6 +29,7 @@ from experiments.figures import (
     style,
 )
 from experiments.results import failed_runs, tell_failed
+from experiments.usable import usable_runs
 from serving.errors import UsageError
 
 DRAW: dict[str, Callable[[Path], style.Drawing]] = {
@@ -54,6 +55,8 @@ def main(arguments: list[str]) -> int:
     wanted = known if options["fig"] == "all" else {_name(options["fig"]): known[_name(options["fig"])]}
     style.apply()
     folders = {name: Path(options["runs"] or f"{options['output_dir']}/{name}") for name in wanted}
+    for folder in dict.fromkeys(folders.values()):
+        print("".join(f"{line}\n" for line in usable_runs(folder)[1]), end="", file=sys.stderr)
     tell_failed(one for folder in set(folders.values()) for one in failed_runs(folder))
     missing = 0
     for name, folder in folders.items():

@@ -126,13 +126,13 @@ def _times(axes: Axes, runs: pd.DataFrame, summary: pd.DataFrame, slots: int) ->
         never = runs[runs[column].isna()]
         axes.scatter(reached["radius"] + shift, reached[column], color=colour, s=8, alpha=0.6, linewidths=0)
         axes.scatter(never["radius"] + shift, np.full(len(never), never_at), color=colour, s=14, marker="^")
-        # The median of a radius at which half the seeds or more never got there is not drawn.
+        # The median of a radius at which half the seeds or more never got there is not drawn, nor bridged.
         middle, low, high = _bars(summary, column)
-        drawn = np.isfinite(middle)
-        middle, low, high = middle[drawn], low[drawn], high[drawn].clip(upper=never_at)
-        bars = [middle - low, high - middle]
+        middle, high = middle.where(np.isfinite(middle)), high.clip(upper=never_at)
+        there = middle.dropna()
+        bars = [there - low[there.index], high[there.index] - there]
         axes.plot(middle.index + shift, middle, ".-", color=colour, label=name)
-        axes.errorbar(middle.index + shift, middle, bars, fmt="none", color=colour, elinewidth=0.8, capsize=2)
+        axes.errorbar(there.index + shift, there, bars, fmt="none", color=colour, elinewidth=0.8, capsize=2)
     axes.axhline(slots * 1.12, color="#999999", linewidth=0.6, linestyle="--")
     axes.set_yscale("log")
     axes.set_ylim(20, slots * 1.6)  # nothing can be reached before 25 slots: the window of the gap

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from experiments.arguments import parse
+from experiments.arguments import parse, refuse
+from experiments.pages import write_whole
 from experiments.report.page import build
+from serving.errors import UsageError
 
 
 def main(arguments: list[str]) -> int:
@@ -14,9 +16,10 @@ def main(arguments: list[str]) -> int:
     results = Path(parse(arguments, {"results": "results"}, __doc__ or "")["results"])
     results.mkdir(parents=True, exist_ok=True)
     page = results / "report.html"
-    partial = page.with_name(".report.html")
-    partial.write_text(build(results), encoding="utf-8")
-    partial.replace(page)
+    try:
+        write_whole(page, build(results))
+    except UsageError as error:
+        refuse(str(error))
     print(page)
     return 0
 

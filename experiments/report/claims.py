@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from experiments.pages import read_rows
 from experiments.report.markup import element, text
 
 Row = Mapping[str, str]
@@ -21,12 +21,18 @@ DUPLICATE = "duplicate"
 VERDICTS = (*JUDGED, WAITING, "not testable here", "theory", "input", DUPLICATE)
 
 
+_READ = ("id", "verdict", "figure_or_section", "subject", "baseline", "value", "unit", "reason")
+
+
 def read_claims(path: Path) -> list[Row]:
-    """Rows of the claims table; none where there is no table."""
+    """Rows of the claims table; none where there is no table.
+
+    Raises:
+        UsageError: if it is damaged.
+    """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return list(read_rows(path, _READ))
 
 
 def kind(verdict: str) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from experiments.report.claims import JUDGED, Row, anchor, badge, is_of
 from experiments.report.markup import element, listing, text
+from serving.errors import UsageError
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 _SCALE = 0.55  # CSS pixels per pixel of a picture: a little larger than in print
 
 
@@ -33,9 +35,15 @@ def contents(folder: Path) -> str:
 
 
 def figure(picture: Path, rows: Sequence[Row], place: str) -> str:
-    """One picture with its words; ``place`` is where links lead to."""
+    """One picture with its words; ``place`` is where links lead to.
+
+    Raises:
+        UsageError: if it is no PNG.
+    """
     title, paper_shows, caption = _words(picture.with_suffix(".txt"), picture.stem)
     content = picture.read_bytes()
+    if not content.startswith(_PNG) or len(content) < 24:
+        raise UsageError(f"{picture} is no PNG picture: remove it, or draw it again")
     width, height = struct.unpack(">II", content[16:24])
     image = element(
         "img",

@@ -23,7 +23,11 @@ _REMARK = (
 
 
 def build(results: Path) -> str:
-    """The page as text, from what stands in the results folder; an empty one gives a page that says so."""
+    """The page as text, from what stands in the results folder; an empty one gives a page that says so.
+
+    Raises:
+        UsageError: if a picture or a table is damaged.
+    """
     claims = read_claims(results / "claims.csv")
     runs = finished_runs(results / "runs")
     compared = comparisons(results)

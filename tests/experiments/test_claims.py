@@ -92,6 +92,18 @@ def test_the_program_writes_every_claim(away, capsys):
     assert printed.count("\n") == 1
 
 
+def test_what_replaces_more_verdicts_says_so(away, capsys):
+    some_runs(away / "runs")
+    target = away / "claims.csv"
+    for folder, said in (("runs", ""), ("runs", ""), ("none", f"{target} had verdicts on ")):
+        (away / folder).mkdir(exist_ok=True)
+        assert main([f"output_dir={away / folder}", f"target={target}"]) == 0
+        assert capsys.readouterr().err.startswith(said)
+    target.write_text("garbage")
+    assert main([f"output_dir={away / 'runs'}", f"target={target}"]) == 0
+    assert table(target)["C022"]["verdict"] == "reproduced"
+
+
 def test_the_same_runs_give_the_same_bytes_whatever_their_folders(away):
     some_runs(away / "runs")
     main([f"output_dir={away / 'runs'}", f"target={away / 'one.csv'}"])

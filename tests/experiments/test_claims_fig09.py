@@ -30,6 +30,14 @@ def test_speed_ups_are_ratios_of_medians(tmp_path):
     assert judged(tmp_path, "C014").verdict == "partly"  # 1.5 x, paper 10 x
 
 
+def test_the_other_measure_of_the_figure_is_told_where_the_truth_is_known(tmp_path):
+    for seed in range(10):
+        sweep_run(tmp_path, seed, 0, 100)
+        sweep_run(tmp_path, seed, 2, 20)
+    told = "first passage of the gap, 25 slots with radius 0 and 25 with radius 2 (medians over seeds)"
+    assert told in judged(tmp_path, "C014").reason
+
+
 def test_too_few_seeds_give_a_value_and_no_verdict(tmp_path):
     for seed in range(9):
         sweep_run(tmp_path, seed, 0, 100)
@@ -47,7 +55,7 @@ def test_never_is_not_the_run_length(tmp_path):
     said = judged(tmp_path, "C015")
     assert said.value == "5"
     assert said.interval_high == "inf"
-    assert "radius 0: 6 of 10 seeds settled" in said.reason
+    assert "radius 0: Q settled in 6 of 10 runs" in said.reason
     other = judged(tmp_path, "C014")
     assert (other.value, other.verdict) == ("", "not reproduced")
     assert "half or more of the seeds of the subject never settled" in other.reason

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from scipy.stats import spearmanr
-from tests_support import SMALL, fail
+from tests_support import SMALL, fail, finished_run
 
 from experiments import surface
 from experiments.convergence import first_passage, settles
@@ -81,6 +81,18 @@ def test_fig09_counts_never_as_longer_than_any_run_in_medians_and_intervals():
     assert len(drawing.data) == 12 + 9
     bars = [bar.get_segments() for bar in drawing.figure.axes[0].collections if hasattr(bar, "get_segments")]
     assert np.concatenate(bars[0])[:, 1].max() == pytest.approx(99 * 1.3)
+
+
+def test_fig09_draws_no_line_across_a_radius_whose_median_is_never():
+    columns = ("conv_q", "first_passage", "prediction_error", "q_star_distance", "mean_cost_s")
+    known = dict.fromkeys(columns, 30.0)
+    runs = pd.DataFrame([
+        {"gamma": 0.0, "radius": radius, "seed": seed, "slots": 99, "settled": time} | known
+        for radius, time in ((0.0, 50.0), (1.0, None), (2.0, 40.0))
+        for seed in range(3)
+    ])  # fmt: skip
+    (line,) = (one for one in fig09.drawing(runs).figure.axes[0].lines if one.get_label() == "gap: settled")
+    np.testing.assert_allclose(line.get_ydata(), [50, np.nan, 40])
 
 
 def test_fig04_marks_the_cheapest_configuration_of_its_slice(world, monkeypatch):
@@ -231,3 +243,11 @@ def test_runs_that_failed_are_told_of_in_one_line(tmp_path, monkeypatch, capsys)
     assert "failed: 1 of fig10, 1 of fig12 (" in line
     main([f"output_dir={tmp_path / 'runs'}", "fig=9"])
     assert "failed" not in capsys.readouterr().err
+
+
+def test_runs_that_cannot_be_read_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    damaged = finished_run(tmp_path / "runs", 0, experiment="fig09")
+    (damaged / "slots.parquet").write_text("PAR1 and no more")
+    assert main([f"output_dir={tmp_path / 'runs'}", "fig=9"]) == 1
+    assert f"{damaged}: left out, " in capsys.readouterr().err

@@ -9,6 +9,7 @@ from browser import open_page
 from tests_support import finished_run
 
 from experiments.claims import read_catalogue
+from experiments.report.__main__ import main
 from experiments.report.page import build
 
 COLUMNS = [
@@ -212,6 +213,20 @@ def test_columns_that_nobody_filled_are_left_out(results, tmp_path):
     page = build(tmp_path)
     assert "tuned" not in page
     assert "here -10 % [-11, -9]" in page
+
+
+def test_a_damaged_picture_or_table_is_one_line_and_the_page_that_was_there_stays(tmp_path, capsys):
+    (tmp_path / "report.html").write_text("before")
+    (tmp_path / "figures").mkdir()
+    for name in ("figures/fig09.png", "claims.csv"):
+        (tmp_path / name).write_text("\n")
+        with pytest.raises(SystemExit) as stopped:
+            main([f"results={tmp_path}"])
+        assert stopped.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(str(tmp_path / name))
+        (tmp_path / name).unlink()
+    assert (tmp_path / "report.html").read_text() == "before"
 
 
 def test_an_empty_folder_gives_a_page_that_says_so(tmp_path):

@@ -54,6 +54,10 @@ def test_a_stage_is_noted_with_the_runs_made_meanwhile(tmp_path):
         (tmp_path / "tables" / f"{name}.npz").touch()
         os.utime(tmp_path / "tables" / f"{name}.npz", (0, time.time() - ago_s))
     assert stages.main(["target=paper", "stage=fig09", "seconds=60", f"results={tmp_path}"]) == 0
+    (tmp_path / "runs" / "single").mkdir()
+    (tmp_path / "runs" / "fig09" / "newer").rename(tmp_path / "runs" / "single" / "newer")
+    began = datetime.now(UTC) - timedelta(seconds=60)
+    assert [stages.runs_since(tmp_path / "runs", began, one) for one in ("fig09_b", "pages")] == [1, 2]
     (noted,) = stages.read_stages(tmp_path / "stages.csv")
     assert (noted.target, noted.stage, noted.seconds, noted.runs, noted.tables) == (
         "paper",
@@ -88,6 +92,23 @@ def test_the_table_has_a_row_for_each_figure_and_one_for_all_else():
     assert rows[1][4].startswith("the same verdicts")
     assert "`make paper`: 2 minutes and 20 runs, set-up aside (2 cores, a CPU)" in text
     assert "`make reproduce`: 0 minutes and 3 runs" in text
+
+
+def test_damaged_results_are_refused_with_a_line(tmp_path, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{reproducing.BEGIN}\nold\n{reproducing.END}\n")
+    whole = {"claims.csv": ROOT / "results" / "claims.csv", "stages.csv": ROOT / "results" / "stages.csv"}
+    for name, lack in (("claims.csv", "id"), ("stages.csv", "target")):
+        for other, path in whole.items():
+            (tmp_path / other).write_text(path.read_text())
+        for damage in ("", "garbage\n", whole[name].read_text().rstrip().rpartition("\n")[0] + "\ncut"):
+            (tmp_path / name).write_text(damage)
+            with pytest.raises(SystemExit):
+                reproducing.main([f"readme={readme}", f"results={tmp_path}"])
+            said = capsys.readouterr().err
+            assert said.startswith(f"{tmp_path / name} is damaged: ")
+            assert (f"no column {lack}" in said) == (len(damage) < 10)
+    assert "old" in readme.read_text()
 
 
 def test_only_what_stands_between_the_markers_changes(tmp_path, capsys):
