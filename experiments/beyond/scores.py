@@ -94,6 +94,23 @@ def read_scores(arms: Mapping[str, Arm]) -> dict[str, dict[int, RunScore]]:
     return found
 
 
+def paired_first_slots(
+    scores: Mapping[str, Mapping[int, RunScore]], preset: str, reference: str
+) -> NDArray[np.float64]:
+    """What the first slot alone adds to a mean cost, and that of a reference, with the same seeds.
+
+    Returns:
+        Shape (seeds, 2). A learner's first configuration is drawn: whatever it does afterwards, the ratio of
+        its mean cost to the reference's is larger by the ratio of these two than without that slot.
+    """
+    one, other = scores.get(preset, {}), scores.get(reference, {})
+    rows = [
+        ((one[seed].costs[0] - other[seed].costs[0]) / len(one[seed].costs), other[seed].cost)
+        for seed in sorted(one.keys() & other)
+    ]
+    return np.array(rows).reshape(-1, 2)
+
+
 def paired_costs(
     scores: Mapping[str, Mapping[int, RunScore]], preset: str, reference: str
 ) -> NDArray[np.float64]:

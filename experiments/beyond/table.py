@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from experiments.arms import arms
 from experiments.beyond.conditions import CASES, DEFAULT, ORACLE
-from experiments.beyond.scores import AFTER_MIN, MOST_GAP, RunScore, paired_costs, read_scores
+from experiments.beyond.scores import (
+    AFTER_MIN,
+    MOST_GAP,
+    RunScore,
+    paired_costs,
+    paired_first_slots,
+    read_scores,
+)
 from experiments.failures import Failure
 from experiments.figures.style import in_order
 from experiments.one_condition import by_preset, refuse_differences
@@ -71,7 +78,8 @@ def tabulate(found: Mapping[str, Scores]) -> pd.DataFrame:
     Returns:
         Columns: condition, unseen, preset, seeds; then, each with ``_low`` and ``_high``:
 
-        - cost (mean over the run), cost_ratio (over the oracle's), default_ratio (over the system default's);
+        - cost (mean over the run), cost_ratio (over the oracle's), first_slot (what the first slot adds to
+          that), default_ratio (over the system default's);
         - late_gap, worst_gap, decision_ms: means over seeds of what ``RunScore`` says;
         - dearer, missed, over_slo: shares of the slots after the first ten that cost more than 1.5 times the
           default's, that missed the latency objective while the oracle met it, and that missed it at all;
@@ -96,6 +104,7 @@ def _numbers(scores: Scores, preset: str) -> dict[str, float]:
     return (
         interval_columns("cost", _series(mine, "cost")[:, None], alone(mean))
         | interval_columns("cost_ratio", with_oracle, ratio(mean))
+        | interval_columns("first_slot", paired_first_slots(scores, preset, ORACLE), ratio(mean))
         | interval_columns("default_ratio", with_default, ratio(mean))
         | {"oracle_seeds": len(with_oracle), "default_seeds": len(with_default)}
         | _intervals(mine, _MEANS, mean)

@@ -90,6 +90,16 @@ def test_costs_are_compared_with_the_same_seeds(tmp_path):
     assert row["seeds"] == 4
 
 
+def test_what_the_first_slot_alone_costs_is_told(tmp_path):
+    for seed, first in enumerate([10.2, 30.2]):
+        play(tmp_path, "oracle", seed, cost=0.2)
+        play(tmp_path, "gp", seed, cost=np.where(np.arange(100) == 0, first, 0.2))
+    row = row_of(tmp_path, "gp")
+    assert row["first_slot"] == pytest.approx(0.2 / 0.2)
+    assert row["cost_ratio"] == pytest.approx(2.0)
+    assert (row_of(tmp_path, "oracle")["first_slot"], row["first_slot_high"]) == (0, pytest.approx(1.5))
+
+
 def test_the_gap_after_an_hour_is_a_mean_and_its_worst_window(tmp_path):
     gap = np.where(np.arange(100) < 20, 9.0, 1.0)
     gap[55:80] = 2.0
