@@ -141,7 +141,7 @@ studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce
 	$(RUN) experiments.report
 
 beyond: SEEDS := 10
-beyond: setup ## after make paper: our agents and rivals on its conditions and on others (half an hour)
+beyond: setup ## after make paper: our agents and rivals on its conditions and on others (50 minutes on 2 cores)
 	@$(WORDS)
 	$(RUN) experiments.beyond.sweep run=1 seeds=$(SEEDS)
 	took runs

@@ -25,7 +25,7 @@ from experiments.records import ROOT
 from experiments.report.claims import JUDGED, read_claims
 from experiments.results import failed_runs, tell_failed
 from experiments.statistics import Estimate
-from experiments.usable import usable_runs
+from experiments.usable import tell_unusable, usable_runs
 from experiments.verdict import bound_verdict, came_out, verdict
 from serving.errors import UsageError
 
@@ -221,8 +221,7 @@ def main(arguments: Sequence[str]) -> int:
         refuse(f"output_dir={folder}, expected a folder of runs")
     claims = read_catalogue()
     runs, complaints = usable_runs(folder)
-    for line in complaints:
-        print(line, file=sys.stderr)
+    tell_unusable(complaints)
     evidence = Evidence(runs)
     rows = rows_of(claims, [judge(claim, evidence) for claim in claims])
     tell_failed(one for one in failed_runs(folder) if one.config.get("experiment_name") in evidence.asked)

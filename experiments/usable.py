@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def usable_runs(folder: Path) -> tuple[list[Run], list[str]]:
         else:
             runs.append(Run(path.parent, manifest or {}))
     return sorted(runs, key=_content), complaints
+
+
+def tell_unusable(complaints: Iterable[str]) -> None:
+    """Say on stderr which runs are left out, a line each."""
+    for line in complaints:
+        print(line, file=sys.stderr)
 
 
 def _wrong(folder: Path, manifest: Mapping[str, Any] | None) -> str:

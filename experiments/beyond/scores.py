@@ -94,6 +94,14 @@ def read_scores(arms: Mapping[str, Arm]) -> dict[str, dict[int, RunScore]]:
     return found
 
 
+def paired_costs(
+    scores: Mapping[str, Mapping[int, RunScore]], preset: str, reference: str
+) -> NDArray[np.float64]:
+    """Mean costs of an agent and of a reference with the same seeds, shape (seeds, 2)."""
+    pairs = [(mine.cost, other.cost) for mine, other in _same_seeds(scores, preset, reference)]
+    return np.array(pairs).reshape(-1, 2)
+
+
 def paired_first_slots(
     scores: Mapping[str, Mapping[int, RunScore]], preset: str, reference: str
 ) -> NDArray[np.float64]:
@@ -103,22 +111,18 @@ def paired_first_slots(
         Shape (seeds, 2). A learner's first configuration is drawn: whatever it does afterwards, the ratio of
         its mean cost to the reference's is larger by the ratio of these two than without that slot.
     """
-    one, other = scores.get(preset, {}), scores.get(reference, {})
-    rows = [
-        ((one[seed].costs[0] - other[seed].costs[0]) / len(one[seed].costs), other[seed].cost)
-        for seed in sorted(one.keys() & other)
+    pairs = [
+        ((mine.costs[0] - other.costs[0]) / len(mine.costs), other.cost)
+        for mine, other in _same_seeds(scores, preset, reference)
     ]
-    return np.array(rows).reshape(-1, 2)
+    return np.array(pairs).reshape(-1, 2)
 
 
-def paired_costs(
+def _same_seeds(
     scores: Mapping[str, Mapping[int, RunScore]], preset: str, reference: str
-) -> NDArray[np.float64]:
-    """Mean costs of an agent and of a reference with the same seeds, shape (seeds, 2)."""
+) -> list[tuple[RunScore, RunScore]]:
     one, other = scores.get(preset, {}), scores.get(reference, {})
-    return np.array([(one[seed].cost, other[seed].cost) for seed in sorted(one.keys() & other)]).reshape(
-        -1, 2
-    )
+    return [(one[seed], other[seed]) for seed in sorted(one.keys() & other)]
 
 
 def _share(bad: NDArray[np.bool_], known: NDArray[np.bool_]) -> float:

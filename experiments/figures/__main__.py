@@ -29,7 +29,7 @@ from experiments.figures import (
     style,
 )
 from experiments.results import failed_runs, tell_failed
-from experiments.usable import usable_runs
+from experiments.usable import tell_unusable, usable_runs
 from serving.errors import UsageError
 
 DRAW: dict[str, Callable[[Path], style.Drawing]] = {
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     style.apply()
     folders = {name: Path(options["runs"] or f"{options['output_dir']}/{name}") for name in wanted}
     for folder in dict.fromkeys(folders.values()):
-        print("".join(f"{line}\n" for line in usable_runs(folder)[1]), end="", file=sys.stderr)
+        tell_unusable(usable_runs(folder)[1])
     tell_failed(one for folder in set(folders.values()) for one in failed_runs(folder))
     missing = 0
     for name, folder in folders.items():
