@@ -39,8 +39,10 @@ def corrected(profile: CpuProfile, machine: Machine, windows: Sequence[Observed]
 def _point(profile: CpuProfile, one: Observed) -> tuple[float, float, float]:
     request, inter_op, intra_op = one.configuration
     cores = profile.interference.cores
-    in_service = min(one.clients, request or profile.unbatched_requests)
-    return float(inter_op or cores), float(intra_op or cores), float(in_service)
+    threads = inter_op or cores
+    inside = np.array(request or profile.unbatched_requests)
+    in_service = min(one.clients, int(profile.interference.at_once(inside, np.array(threads))))
+    return float(threads), float(intra_op or cores), float(in_service)
 
 
 def _means(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -63,9 +63,10 @@ class CpuProfile:
         """Tabulate the curves over a configuration space of the three CPU knobs."""
         request, inter_op, intra_op = space.values.T
         cores = self.interference.cores
-        limit = np.where(request == 0, self.unbatched_requests, request)
-        in_service = np.arange(1, limit.max() + 1, dtype=float)
         inter_op = np.where(inter_op == 0, cores, inter_op).astype(float)
+        inside = np.where(request == 0, self.unbatched_requests, request)
+        limit = self.interference.at_once(inside, inter_op)
+        in_service = np.arange(1, limit.max() + 1, dtype=float)
         intra_op = np.where(intra_op == 0, cores, intra_op).astype(float)
         place = inter_op[:, None], intra_op[:, None], in_service[None, :]
         speed, busy = self.interference.curves(*place)

@@ -1,8 +1,10 @@
 """Interference curves: how fast requests progress under a configuration, and how busy the cores are.
 
-Two families for CPU servers. ``nested`` is the paper's picture (Fig. 1): every request in service has its own
-inter-op x intra-op threads. ``shared_pool`` is what a TensorFlow process does: one inter-op pool and one
-intra-op pool, shared by all requests.
+Three families for CPU servers. ``nested`` is the paper's picture (Fig. 1): every request in service has its
+own inter-op x intra-op threads. ``shared_pool`` is what a TensorFlow process does: one inter-op pool and one
+intra-op pool, shared by all requests. ``run_to_completion`` is the same where a request that has got an
+inter-op thread keeps it: TensorFlow's executor runs an operation that is ready in the thread that made it
+ready, so a model that is a chain of operations never gives the thread back, and further requests wait.
 
 All functions broadcast: ``inter_op`` and ``intra_op`` are effective values (0 already replaced),
 ``in_service`` is the number of requests in service, and a speed of 1 is sequential execution with the
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Family = Literal["nested", "shared_pool"]
+Family = Literal["nested", "run_to_completion", "shared_pool"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class CpuInterference:
     """Parameters of the CPU curves; every one is a physical quantity with a range in ``sim.services_cpu``.
 
     Attributes:
-        family: ``nested`` or ``shared_pool``.
+        family: ``nested``, ``run_to_completion`` or ``shared_pool``.
         cores: physical cores.
         inter_op_fraction: share of the work that can run beside other operations of the same request
             (Amdahl's parallel fraction over operations), 0..1.
@@ -46,6 +48,13 @@ class CpuInterference:
     memory_contention: float
     oversubscription: float
     spinning: float
+
+    def at_once(self, request: NDArray[np.int64], inter_op: Array) -> NDArray[np.int64]:
+        """How many requests are in service at most, of so many that may be inside."""
+        if self.family != "run_to_completion":
+            return request
+        limit: NDArray[np.int64] = np.minimum(request, inter_op).astype(np.int64)
+        return limit
 
     def curves(self, inter_op: Array, intra_op: Array, in_service: Array) -> tuple[Array, Array]:
         """Speed of each request, and busy share of the processor (0..1), for ``in_service`` >= 1."""

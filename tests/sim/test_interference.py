@@ -16,7 +16,7 @@ SPACE = cpu_space()
 RANGES = INCEPTION_V3.ranges
 IDEAL = dict.fromkeys(("synchronisation", "memory_contention", "oversubscription", "spinning"), 0.0)
 parameters = st.fixed_dictionaries({key: st.floats(low, high) for key, (low, high) in RANGES.items()})
-families = st.sampled_from(["nested", "shared_pool"])
+families = st.sampled_from(["nested", "run_to_completion", "shared_pool"])
 
 
 def profile(numbers, family="nested", cores=10):
@@ -84,6 +84,15 @@ def test_shared_pool_shares_its_threads_among_requests():
 
 
 @given(parameters)
+def test_who_runs_to_completion_makes_others_wait_and_is_as_fast_as_where_pools_are_shared(numbers):
+    kept, shared = speeds(numbers, "run_to_completion"), speeds(numbers, "shared_pool")
+    threads = np.where(SPACE.values[:, 1] == 0, GOOD["cores"], SPACE.values[:, 1])
+    assert (kept.limit == np.minimum(shared.limit, threads)).all()
+    for row, limit in enumerate(kept.limit):
+        assert (kept.speed[row, : limit + 1] == shared.speed[row, : limit + 1]).all()
+
+
+@given(parameters)
 def test_the_families_agree_on_a_request_alone_with_one_pool_thread_of_each_kind(numbers):
     for configuration in [(1, 1, 1), (1, 1, 4), (1, 4, 1)]:
         index = SPACE.index(configuration)
@@ -100,7 +109,10 @@ GOOD = hardware(INCEPTION_V3, {key: (low + high) / 2 for key, (low, high) in RAN
     [
         ({"cores": 0}, r"hardware\.cores=0, expected an integer from 1"),
         ({"cores": "ten"}, r"hardware\.cores='ten'"),
-        ({"interference": "psychic"}, r"interference='psychic', choose from \['nested', 'shared_pool'\]"),
+        (
+            {"interference": "psychic"},
+            r"interference='psychic', choose from \['nested', 'run_to_completion', 'shared_pool'\]",
+        ),
         ({"model": {}}, r"hardware\.model=.* is not known"),
         ({"models": None}, "hardware.models=None, expected the numbers of each model"),
         ({"models": [1]}, r"hardware.models=\[1\], expected the numbers of each model"),

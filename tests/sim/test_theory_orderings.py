@@ -69,9 +69,9 @@ def curves(draw: st.DrawFn, family: Family) -> CpuInterference:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.data(), st.sampled_from(["nested", "shared_pool"]))
+@given(st.data(), st.sampled_from(["nested", "run_to_completion", "shared_pool"]))
 def test_more_cores_make_nobody_slower(data: st.DataObject, family: Family) -> None:
-    """Under the same effective configuration and with as many in service, in both families of curves."""
+    """Under the same effective configuration and with as many in service, in all families of curves."""
     few = data.draw(curves(family))
     many = replace(few, cores=few.cores + data.draw(st.integers(1, 10)))
     inter_op, intra_op = (np.full(40, float(data.draw(st.integers(1, 20)))) for _ in range(2))
