@@ -1,8 +1,9 @@
 """Agents on the testbed and in its calibrated simulator: ``python -m experiments.studies.both_worlds``.
 
-Reads the finished runs of ``experiment=testbed`` (one seed, real servers) and ``experiment=calibrated``
-(several seeds); settings: ``runs=results/runs real=testbed simulated=calibrated target=results/validation``.
-Writes agents_both.md and .csv: mean cost of every agent in both worlds, and whether its rank is the same.
+Reads every slot of ``experiment=testbed`` (``real=results/testbed/mobilenet_v2/slots.csv``: one seed, real
+servers) and the finished runs of ``experiment=calibrated`` (several seeds); settings: ``runs=results/runs
+simulated=calibrated target=results/validation``. Writes agents_both.md and .csv: mean cost of every agent in
+both worlds, and whether its rank is the same.
 """
 
 from __future__ import annotations
@@ -16,14 +17,20 @@ import pandas as pd
 
 from experiments.arguments import parse
 from experiments.results import finished_runs, slots_of
-from experiments.studies.testbed_tables import markdown
+from experiments.statistics import bootstrap, mean, ratio
+from experiments.studies.testbed_tables import TURN, markdown
 
 _DEFAULTS = {
+    "real": "results/testbed/mobilenet_v2/slots.csv",
     "runs": "results/runs",
-    "real": "testbed",
     "simulated": "calibrated",
     "target": "results/validation",
 }
+_NOTES = (
+    "Cost: mean over all slots, learning included; a run per agent on the testbed, several in the simulator. "
+    "A pair of agents is told apart on the testbed where the 95 % bootstrap interval of the ratio of their "
+    f"costs, over turns of {TURN} slots, excludes 1."
+)
 
 
 def both(real: pd.DataFrame, simulated: pd.DataFrame) -> pd.DataFrame:
@@ -51,39 +58,81 @@ def both(real: pd.DataFrame, simulated: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index().sort_values(["workload", "real_cost"], ignore_index=True)
 
 
-def kendall(one: pd.Series, other: pd.Series) -> float:
-    """Kendall's tau: concordant less discordant pairs over all."""
+Pair = tuple[str, str]
+
+
+def told_apart(real: pd.DataFrame, workload: str) -> set[Pair]:
+    """Pairs of presets, in alphabetical order, whose costs on the testbed differ by more than chance."""
+    mine = real[real["workload"] == workload]
+    cost = mine.pivot(index="slot", columns="preset", values="cost").dropna()
+    turns = cost.groupby(cost.index // TURN).mean()
+    found = set()
+    for pair in combinations(sorted(turns.columns), 2):
+        estimate = bootstrap([turns[list(pair)].to_numpy(dtype=np.float64)], ratio(mean))
+        if estimate.low > 1 or estimate.high < 1:
+            found.add(pair)
+    return found
+
+
+def kendall(one: pd.Series, other: pd.Series, among: set[Pair] | None = None) -> float:
+    """Kendall's tau, concordant less discordant pairs over all; NaN if there are none.
+
+    Args:
+        one: costs, by the names of presets.
+        other: costs in the other world.
+        among: the pairs that count; all if not given.
+    """
     signs = [
-        np.sign((one.iloc[a] - one.iloc[b]) * (other.iloc[a] - other.iloc[b]))
-        for a, b in combinations(range(len(one)), 2)
+        np.sign((one[a] - one[b]) * (other[a] - other[b]))
+        for a, b in combinations(sorted(one.index), 2)
+        if among is None or (a, b) in among
     ]
     return float(np.mean(signs)) if signs else float("nan")
 
 
-def said(table: pd.DataFrame) -> str:
-    """Tau of each workload, in a sentence."""
-    parts = [
-        f"{kendall(part['real_cost'], part['simulated_cost']):.2f} under {workload} ({len(part)} agents)"
+def said(table: pd.DataFrame, real: pd.DataFrame, simulated: pd.DataFrame) -> str:
+    """How far the ranks agree under each workload, in sentences."""
+    return " ".join(
+        _said(str(workload), part.set_index("preset"), real, simulated)
         for workload, part in table.groupby("workload")
-    ]
-    return f"Kendall's tau of the agents' costs in both worlds: {', '.join(parts)}."
+    )
+
+
+def _said(workload: str, part: pd.DataFrame, real: pd.DataFrame, simulated: pd.DataFrame) -> str:
+    presets = set(part.index)
+    apart = {pair for pair in told_apart(real, workload) if set(pair) <= presets}
+    all_pairs = kendall(part["real_cost"], part["simulated_cost"])
+    text = f"Under {workload}, Kendall's tau of {len(part)} agents' costs in both worlds is {all_pairs:.2f}"
+    if apart:
+        sure = kendall(part["real_cost"], part["simulated_cost"], apart)
+        text += f", and {sure:.2f} over the {len(apart)} pairs that the testbed tells apart"
+    mine = simulated[(simulated["workload"] == workload) & simulated["preset"].isin(presets)]
+    by_seed = mine.groupby(["preset", "seed"])["cost"].mean().unstack("seed").dropna(axis=1)
+    if by_seed.shape[1] > 1:
+        own = [kendall(by_seed[one], by_seed.drop(columns=one).mean(axis=1)) for one in by_seed]
+        text += f"; one seed of the simulator against its others: {np.mean(own):.2f} on average"
+    return f"{text}."
 
 
 def main(arguments: list[str]) -> int:
     """Read, compare, write; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__ or "")
-    rows = {}
-    for world, name in (("real", options["real"]), ("simulated", options["simulated"])):
-        found = [run for one in Path(options["runs"]).glob(f"{name}_*") for run in finished_runs(one)]
-        if not found:
-            print(f"{name}: not yet computed, see docs/calibration.md", file=sys.stderr)
-            return 1
-        rows[world] = slots_of(found)
-    table = both(**rows)
+    measured = Path(options["real"])
+    if not measured.exists():
+        print(f"real={measured} is not there, see docs/testbed.md", file=sys.stderr)
+        return 1
+    name = options["simulated"]
+    found = [run for one in Path(options["runs"]).glob(f"{name}_*") for run in finished_runs(one)]
+    if not found:
+        print(f"{name}: not yet computed, see docs/calibration.md", file=sys.stderr)
+        return 1
+    real, simulated = pd.read_csv(measured), slots_of(found)
+    table = both(real, simulated)
     target = Path(options["target"])
     target.mkdir(parents=True, exist_ok=True)
     table.to_csv(target / "agents_both.csv", index=False, float_format="%.6g")
-    (target / "agents_both.md").write_text(markdown(table, "Agents in both worlds", said(table)))
+    notes = f"{said(table, real, simulated)} {_NOTES}"
+    (target / "agents_both.md").write_text(markdown(table, "Agents in both worlds", notes))
     for suffix in ("csv", "md"):
         print(target / f"agents_both.{suffix}")
     return 0
