@@ -1,10 +1,11 @@
 """How far the simulator is from the testbed: ``python -m experiments.validate model=mobilenet_v2``.
 
 ``stage=measure`` serves configurations that ``experiments.calibrate`` held out, at rates and under a trace
-that it never saw, for at most ``budget`` minutes, into ``measured=results/validation/MODEL.csv``; started
-again it goes on where it was. ``stage=page`` gives the same requests to the simulator with the profile
-``fitted=results/hardware/MODEL.yaml`` and writes MODEL.md, its picture and both worlds' numbers beside the
-measurements. Other arguments are settings of ``experiments.run``.
+that it never saw, each window in ``visits=2`` visits apart in time, for at most ``budget`` minutes, into
+``measured=results/validation/MODEL.csv``; started again it goes on where it was. ``stage=page`` gives the
+same requests to the simulator with the profile ``fitted=results/hardware/MODEL.yaml`` and writes MODEL.md,
+its picture and both worlds' numbers beside the measurements. Other arguments are settings of
+``experiments.run``.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _STAGES = ("all", "measure", "page")
 _SEED = 1000  # apart from the seeds that windows are fitted with
 _DEFAULTS = {
     "stage": "all",
-    "budget": 10.0,
+    "budget": 20.0,
+    "visits": 2,
     "window_s": 6.0,
     "attempts": 2,
     "fitted": "results/hardware/MODEL.yaml",
@@ -51,15 +53,16 @@ def measure_all(
     simulated: SimulatedServers,
     table: WindowTable,
     conditions: Conditions,
+    visits: int,
     budget_s: float,
 ) -> int:
     """Measure what the table lacks, constant rates first; how many windows are still missing."""
     system = cast(ClosedLoopSystem, build_system(plain))
     try:
-        windows = replay.plan(system.space, simulated)
+        windows = replay.plan(system.space, simulated, table, visits)
         missing = measure(system, table, windows, conditions, budget_s, plain["progress"])
         if not missing:
-            replay.measure_traces(system, table, replay.traced(system.space, simulated), conditions)
+            replay.measure_traces(system, table, replay.traced(system.space, simulated, table), conditions)
         return missing
     finally:
         system.close()
@@ -101,7 +104,7 @@ def _simulator(plain: dict[str, Any], hardware: dict[str, Any]) -> SimulatedServ
 def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
     if options["stage"] not in _STAGES:
         raise UsageError(f"stage={options['stage']}, choose from {list(_STAGES)}")
-    for key in ("budget", "window_s", "attempts"):
+    for key in ("budget", "visits", "window_s", "attempts"):
         if not options[key] > 0:
             raise UsageError(f"{key}={options[key]}, expected a number > 0")
     plain = settings(overrides)
@@ -117,7 +120,7 @@ def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
     seed = plain["seed"] + _SEED
     conditions = Conditions(options["window_s"], sizes, seed, cores(plain), options["attempts"])
     if options["stage"] != "page":
-        missing = measure_all(plain, simulated, table, conditions, 60 * options["budget"])
+        missing = measure_all(plain, simulated, table, conditions, options["visits"], 60 * options["budget"])
         print(f"{missing} windows of the plan are left; the same command goes on", file=sys.stderr)
         print(table.file)
     if options["stage"] != "measure":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,15 +15,22 @@ from experiments.statistics import Estimate, bootstrap, mean
 
 LOAD = 0.7  # of saturation; above it the bar for latency does not hold
 _Z = 1.96
+_QUANTITIES = ("mean_latency_s", "p95_latency_s", "cpu_s_per_request", "throughput_rps")
+_MEANS = (*_QUANTITIES, *(f"simulated_{name}" for name in _QUANTITIES), "load_rps", "speed")
 
 
 @dataclass(frozen=True)
 class Agreement:
     """Simulator against testbed on windows that no fit saw. Errors in percent of what was measured.
 
+    A window is the mean of its visits, but for ``visit_mape``.
+
     Attributes:
         windows: of a constant rate of at most 0.7 of the measured saturation.
         mape: mean absolute error of their mean latency, with a 95 % bootstrap interval over configurations.
+        visit_mape: the same of single visits.
+        between: median relative standard deviation of the visits of a window, percent: what the machine does
+            differently from one minute to the next.
         bias: mean signed error: positive where the simulator is too slow.
         p95_mape: of the 95th percentile.
         cpu_mape: of the CPU seconds per request.
@@ -38,6 +46,8 @@ class Agreement:
 
     windows: int
     mape: Estimate
+    visit_mape: float
+    between: float
     bias: float
     p95_mape: float
     cpu_mape: float
@@ -59,14 +69,17 @@ def agreement(rows: pd.DataFrame, knobs: Sequence[str]) -> Agreement:
         rows: of ``replay.simulated``.
         knobs: names of the knobs.
     """
-    rows = with_share(rows, knobs)
-    closed, rate = rows[rows["mode"] == "closed"], rows[rows["mode"] == "rate"]
     trace = rows[rows["mode"] == "trace"]
+    pooled = with_share(pool(rows, knobs), knobs)
+    closed, rate = pooled[pooled["mode"] == "closed"], pooled[pooled["mode"] == "rate"]
     within = rate[rate["share"] <= LOAD]
+    visits = rows.merge(within[[*knobs, "mode", "level"]], on=[*knobs, "mode", "level"])
     pairs, concord = tau(rate)
     return Agreement(
         windows=len(within),
         mape=_over_configurations(within, knobs),
+        visit_mape=_mean(np.abs(errors(visits))),
+        between=float(100 * (within["between_s"] / within["mean_latency_s"]).median()),
         bias=_mean(errors(within)),
         p95_mape=_mean(np.abs(errors(within, "p95_latency_s"))),
         cpu_mape=_mean(np.abs(errors(within, "cpu_s_per_request"))),
@@ -80,6 +93,30 @@ def agreement(rows: pd.DataFrame, knobs: Sequence[str]) -> Agreement:
         trace_p95_mape=_mean(np.abs(errors(trace, "p95_latency_s"))),
         trace_bias=_mean(errors(trace)),
     )
+
+
+def pool(rows: pd.DataFrame, knobs: Sequence[str]) -> pd.DataFrame:
+    """One row per window: means over its visits, weighted by their completions.
+
+    Returns:
+        The columns of ``rows``, and ``visits`` (how many), ``between_s`` (standard deviation of their mean
+        latencies, NaN of one visit). ``mean_error_s`` is that within visits or that between them, whichever
+        is larger.
+    """
+    parts = rows.groupby([*knobs, "mode", "level", "slot"], sort=False, dropna=False)
+    return pd.DataFrame([_pool(part) for _, part in parts]).reset_index(drop=True)
+
+
+def _pool(part: pd.DataFrame) -> pd.Series:
+    weight = part["completions"] / part["completions"].sum()
+    means = {name: (weight * part[name]).sum(min_count=1) for name in _MEANS if name in part}
+    between_s = float(part["mean_latency_s"].std(ddof=1))
+    within_s = float(np.sqrt(((weight * part["mean_error_s"]) ** 2).sum(skipna=False)))
+    flags = " ".join(sorted({flag for raised in part["flags"].fillna("") for flag in raised.split()}))
+    error_s = np.fmax(within_s, between_s / np.sqrt(len(part)))
+    of_all = {"visits": len(part), "between_s": between_s, "mean_error_s": error_s, "flags": flags}
+    values: dict[Any, Any] = part.iloc[-1].to_dict()
+    return pd.Series(values | means | of_all)
 
 
 def with_share(rows: pd.DataFrame, knobs: Sequence[str]) -> pd.DataFrame:

@@ -34,7 +34,7 @@ class Conditions:
     Attributes:
         window_s: length of a window.
         sizes: of the requests.
-        seed: of arrivals and sizes.
+        seed: of arrivals and sizes at the first visit of a window.
         cores: of the machine.
         attempts: how often a window is measured at most, until nobody disturbs it.
     """
@@ -44,6 +44,10 @@ class Conditions:
     seed: int
     cores: int
     attempts: int = 3
+
+    def of_visit(self, visit: int) -> Conditions:
+        """The same with requests of their own."""
+        return replace(self, seed=self.seed + visit)
 
     def slot(self, load_rps: float) -> Slot:
         """Poisson arrivals: the same for the same rate and seed; sizes as the testbed sends them."""
@@ -69,16 +73,17 @@ def measure(
     A disturbed window is measured again; every attempt is kept in the table.
     """
     began_s = time.monotonic()
-    missing = [one for one in windows if not _done(table, one, conditions.attempts)]
+    missing = [one for one in windows if not _done(table, one, conditions)]
     cost_s = conditions.window_s + 2 * SETTLE_S + REFERENCE_S
     within = min(len(missing), int(budget_s / cost_s))
     with tqdm(total=within, unit="window", desc=table.file.stem, disable=not progress) as bar:
         for place, window in enumerate(missing):
-            attempt = len(table.attempts(window))
+            here = conditions.of_visit(window.visit)
+            attempt = len(table.attempts(window, here.seed))
             while attempt < conditions.attempts:
                 if time.monotonic() - began_s + cost_s > budget_s:
                     return len(missing) - place
-                row = _row(system, table, window, conditions)
+                row = _row(system, table, window, here)
                 table.append(row | {"attempt": attempt})
                 attempt += 1
                 if not row["flags"]:
@@ -87,9 +92,9 @@ def measure(
     return 0
 
 
-def _done(table: WindowTable, window: Window, most: int) -> bool:
-    attempts = table.attempts(window)
-    return len(attempts) >= most or bool(is_clean(attempts).any())
+def _done(table: WindowTable, window: Window, conditions: Conditions) -> bool:
+    attempts = table.attempts(window, conditions.of_visit(window.visit).seed)
+    return len(attempts) >= conditions.attempts or bool(is_clean(attempts).any())
 
 
 def _row(

@@ -25,22 +25,25 @@ class Window:
             arrivals; ``trace``: arrivals at a rate that changes from slot to slot.
         level: number of clients; rate as a share of the configuration's throughput in its closed loops; rate
             in requests/s; mean rate in requests/s.
+        visit: a window may be measured several times, apart in time and with other requests.
     """
 
     configuration: Configuration
     mode: Mode
     level: float
+    visit: int = 0
 
 
-# Ends of the range first: alone, and saturated; then how waiting builds up; then what lies in between.
+# Ends of the range first: saturated, and alone; then how waiting builds up, and what idling costs; then what lies
+# in between.
 KINDS: tuple[tuple[Mode, float], ...] = (
-    ("closed", 8), ("closed", 1), ("open", 0.5), ("closed", 2), ("open", 0.7), ("closed", 4), ("open", 0.3),
+    ("closed", 8), ("closed", 1), ("open", 0.5), ("closed", 2), ("open", 0.2), ("closed", 4), ("open", 0.7),
 )  # fmt: skip
 
 
 # As many clients as fill four batches of sixteen.
 BATCHING_KINDS: tuple[tuple[Mode, float], ...] = (
-    ("closed", 64), ("closed", 1), ("open", 0.5), ("closed", 4), ("open", 0.7), ("closed", 16), ("open", 0.3),
+    ("closed", 64), ("closed", 1), ("open", 0.5), ("closed", 4), ("open", 0.2), ("closed", 16), ("open", 0.7),
 )  # fmt: skip
 
 

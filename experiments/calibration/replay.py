@@ -18,7 +18,7 @@ from experiments.calibration.measuring import (
     serve_open,
     when_and_where,
 )
-from experiments.calibration.plan import Window, kinds_of, split
+from experiments.calibration.plan import Mode, Window, kinds_of, split
 from experiments.calibration.speed import reference_s
 from experiments.calibration.windows import WindowTable, summary
 from serving.configuration import Configuration, ConfigurationSpace
@@ -58,16 +58,34 @@ def rates_rps(simulator: ClosedLoopSystem, configurations: Sequence[Configuratio
     return [float(f"{rate:.2g}") for rate in rates]
 
 
-def plan(space: ConfigurationSpace, simulator: ClosedLoopSystem) -> list[Window]:
-    """Every held-out configuration saturated by clients, and at every rate."""
+def plan(
+    space: ConfigurationSpace, simulator: ClosedLoopSystem, table: WindowTable, visits: int
+) -> list[Window]:
+    """Every held-out configuration saturated by clients, and at every rate; all of them, so many times over.
+
+    Rates that were measured before stay, whatever the simulator says by now.
+    """
     _, held_out = split(space)
-    saturated = [Window(one, "closed", _clients(space)) for one in held_out]
-    rates = rates_rps(simulator, held_out)
-    return saturated + [Window(one, "rate", rate) for rate in rates for one in held_out]
+    before = table.read()
+    rates = list(before.loc[before["mode"] == "rate", "level"].unique()) or rates_rps(simulator, held_out)
+    kinds: list[tuple[Mode, float]] = [("closed", _clients(space)), *(("rate", rate) for rate in rates)]
+    return [Window(one, *kind, visit) for visit in range(visits) for kind in kinds for one in held_out]
 
 
-def traced(space: ConfigurationSpace, simulator: ClosedLoopSystem) -> list[tuple[Configuration, float]]:
-    """The configurations that serve a trace, and its mean rate: the fastest and a middling one."""
+def traced(
+    space: ConfigurationSpace, simulator: ClosedLoopSystem, table: WindowTable
+) -> list[tuple[Configuration, float]]:
+    """The configurations that serve a trace, and its mean rate: the fastest and a middling one.
+
+    Those of a trace that was measured before stay.
+    """
+    before = table.read()
+    found = before[before["mode"] == "trace"].drop_duplicates([*table.knobs, "level"])
+    if len(found) >= _TRACED:
+        return [
+            (tuple(int(row[knob]) for knob in table.knobs), float(row["level"]))
+            for _, row in found.iterrows()
+        ]
     _, held_out = split(space)
     ranked = sorted(held_out, key=lambda one: -capacity_rps(simulator, one))
     chosen = ranked[:: max(1, len(ranked) // _TRACED)][:_TRACED]
@@ -108,7 +126,7 @@ def measure_traces(
 ) -> None:
     """Measure the traces that the table lacks; one that was interrupted is served again from its start."""
     for configuration, mean_rps in wanted:
-        before = table.attempts(Window(configuration, "trace", mean_rps))
+        before = table.attempts(Window(configuration, "trace", mean_rps), conditions.seed)
         if set(range(TRACE_SLOTS)) <= set(before.get("slot", ())):
             continue
         label = dict(zip(table.knobs, configuration, strict=True)) | {"mode": "trace", "level": mean_rps}

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from experiments.calibration.agreement import LOAD, Agreement, errors, with_share
+from experiments.calibration.agreement import LOAD, Agreement, errors, pool, with_share
 from experiments.calibration.residual_figure import log_log
 from experiments.figures import style
 
@@ -18,8 +18,8 @@ _WORLDS = {"": ("#333333", "testbed"), "simulated_": ("#D55E00", "simulator")}
 
 def draw(model: str, rows: pd.DataFrame, knobs: Sequence[str]) -> style.Drawing:
     """Above: every window, simulated against measured, and errors by load. Below: the trace, slot by slot."""
-    rows = with_share(rows, knobs)
-    rate = rows[rows["mode"] == "rate"]
+    pooled = with_share(pool(rows, knobs), knobs)
+    rate = pooled[pooled["mode"] == "rate"]
     figure, axes = plt.subplots(2, 2, figsize=(style.WIDE_INCHES, 4.6))
     _scatter(axes[0, 0], rate)
     axes[0, 1].axhspan(-10, 10, color="#eeeeee", zorder=0)
@@ -27,7 +27,7 @@ def draw(model: str, rows: pd.DataFrame, knobs: Sequence[str]) -> style.Drawing:
     axes[0, 1].axvline(LOAD, color="#999999", linestyle=":")
     axes[0, 1].set_xlabel("rate / measured saturation")
     axes[0, 1].set_ylabel("error of mean latency (%)")
-    traces = rows[rows["mode"] == "trace"].groupby([*knobs, "level"])
+    traces = pooled[pooled["mode"] == "trace"].groupby([*knobs, "level"])
     for below, (_, part) in zip(axes[1], traces, strict=False):
         _trace(below, part, f"({', '.join(str(int(part[knob].iloc[0])) for knob in knobs)})")
     handles, labels = axes[1, 0].get_legend_handles_labels()
@@ -83,7 +83,7 @@ def page(
         knobs: names of the knobs.
         corrected: whether the fit is.
     """
-    rows = with_share(rows, knobs)
+    rows = with_share(pool(rows, knobs), knobs)
     machine = f"{rows['cpu'].iloc[-1]}, {int(rows['cores'].iloc[-1])} cores, {rows['measured_at'].max()[:10]}"
     disturbed = int((rows["flags"].fillna("") != "").sum())
     columns = [dict(_numbers(one)) for one in found.values()]
@@ -93,7 +93,8 @@ def page(
     return (
         f"# {model}: the calibrated simulator against the testbed\n\n"
         f"The same requests in both worlds, under configurations that the fit"
-        f"{' (corrected)' if corrected else ''} did not see. {machine}. "
+        f"{' (corrected)' if corrected else ''} did not see; a window is the mean of its visits, "
+        f"apart in time. {machine}. "
         f"{disturbed} of {len(rows)} windows and slots were disturbed by others on the machine, which was "
         f"{rows['speed'].min():.2f} to {rows['speed'].max():.2f} times as fast as when it was profiled.\n\n"
         f"{table}\n![Simulated against measured]({model}_both.png)\n\n"
@@ -109,6 +110,8 @@ def _numbers(found: Agreement) -> list[tuple[str, str]]:
             "mean latency: mean absolute error",
             f"{found.mape.value:.1f} % [{found.mape.low:.1f}, {found.mape.high:.1f}]",
         ),
+        ("the same of single visits", f"{found.visit_mape:.1f} %"),
+        ("median spread between visits of a window", f"{found.between:.1f} %"),
         ("mean latency: bias (positive: simulator too slow)", f"{found.bias:+.1f} %"),
         ("95th percentile: mean absolute error", f"{found.p95_mape:.1f} %"),
         ("CPU seconds per request: mean absolute error", f"{found.cpu_mape:.1f} %"),
@@ -132,6 +135,7 @@ def _windows(rows: pd.DataFrame, knobs: Sequence[str]) -> str:
         {
             "configuration": rows[list(knobs)].astype(int).astype(str).agg(", ".join, axis=1),
             "window": rows["mode"] + " " + rows["level"].map("{:g}".format),
+            "visits": rows["visits"].astype(str),
             "speed": rows["speed"].map("{:.2f}".format),
             "share": rows["share"].map("{:.2f}".format).replace("nan", ""),
             "mean": (1000 * rows["mean_latency_s"]).map("{:.1f}".format),

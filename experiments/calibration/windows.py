@@ -58,7 +58,7 @@ class WindowTable:
         Raises:
             UsageError: if it cannot be read, or is a table of something else.
         """
-        columns = [*self.knobs, "mode", "level", "attempt", "flags"]
+        columns = [*self.knobs, "mode", "level", "seed", "attempt", "flags"]
         self._mend()
         if not self.file.exists():
             return pd.DataFrame(columns=columns)
@@ -87,10 +87,11 @@ class WindowTable:
         if whole == 0:
             self.file.unlink()
 
-    def attempts(self, window: Window) -> pd.DataFrame:
-        """The rows of a window."""
+    def attempts(self, window: Window, seed: int) -> pd.DataFrame:
+        """The rows of a window with the requests of a seed."""
         rows = self.read()
         mine = (rows["mode"] == window.mode) & np.isclose(rows["level"].astype(float), window.level)
+        mine &= rows["seed"] == seed
         for knob, value in zip(self.knobs, window.configuration, strict=True):
             mine &= rows[knob] == value
         return rows[mine]

@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from experiments import calibrate, validate
-from experiments.calibration.agreement import agreement, tau
+from experiments.calibration import replay
+from experiments.calibration.agreement import agreement, pool, tau
 from experiments.calibration.hardware_file import read_profile
 from experiments.calibration.measuring import Conditions
 from experiments.calibration.simulator import simulated_testbed
+from experiments.calibration.windows import WindowTable
 from experiments.settings import compose_settings
 from sim.fit import fit
 from sim.fit_batching import BatchCurves
@@ -41,7 +43,7 @@ def machine(folder, family):
     return ["system=sim_testbed", f"hardware.file={folder / 'truth.yaml'}", "progress=false"]
 
 
-@pytest.mark.parametrize("family", ["nested", "shared_pool"])
+@pytest.mark.parametrize("family", ["nested", "run_to_completion", "shared_pool"])
 def test_known_parameters_are_recovered_within_their_intervals(family, tmp_path):
     settings = machine(tmp_path, family)
     file = tmp_path / "profile.csv"
@@ -51,7 +53,7 @@ def test_known_parameters_are_recovered_within_their_intervals(family, tmp_path)
     windows, known = read_profile("inception_v3", file, KNOBS, conditions)[1:]
     found = fit(CpuCurves(known, family), windows)
     for key, (low, high) in found.intervals.items():
-        margin = 0.5 * (high - low)  # sixteen intervals of 95 % in all, of a linearised model
+        margin = 0.5 * (high - low)  # two dozen intervals of 95 % in all, of a linearised model
         assert low - margin <= TRUTH[key] <= high + margin, (key, low, TRUTH[key], high)
         assert high - low < 0.5 * max(TRUTH[key], 0.1), (key, low, high)
         assert low <= found.numbers[key] <= high
@@ -158,7 +160,9 @@ def test_the_simulator_foretells_configurations_and_rates_that_the_fit_did_not_s
     assert validate.main([*settings, *own, "budget=100", "window_s=12"]) == 0
     assert str(folder / "inception_v3.md") in capsys.readouterr().out
     assert "mean absolute error" in (folder / "inception_v3.md").read_text()
-    assert len(pd.read_csv(folder / "inception_v3.csv")) == 6 * 5 + 2 * 12
+    measured = pd.read_csv(folder / "inception_v3.csv")
+    assert len(measured) == 2 * 6 * 5 + 2 * 12
+    assert sorted(measured["seed"].unique()) == [1000, 1001]
     found = agreement(pd.read_csv(folder / "inception_v3_both.csv"), KNOBS)
     assert found.windows >= 15
     assert found.mape.value < 5
@@ -176,6 +180,44 @@ def windows(measured, said, error=0.001):
             "mean_error_s": error,
         }
     )  # fmt: skip
+
+
+def test_a_window_is_the_mean_of_its_visits_and_as_uncertain_as_they_differ():
+    visits = pd.DataFrame(
+        {
+            "a": 1, "mode": "rate", "level": 5.0, "slot": np.nan, "completions": [100, 300],
+            "mean_latency_s": [0.1, 0.2], "simulated_mean_latency_s": [0.2, 0.2],
+            "mean_error_s": [0.01, 0.01], "flags": ["late", None],
+        }
+    )  # fmt: skip
+    window = pool(visits, ["a"]).iloc[0]
+    assert window["visits"] == 2
+    assert window["mean_latency_s"] == pytest.approx(0.175)
+    assert window["simulated_mean_latency_s"] == pytest.approx(0.2)
+    assert window["mean_error_s"] == pytest.approx(0.1 / 2)  # standard deviation 0.1 / sqrt(2), of two
+    assert window["flags"] == "late"
+    alone = pool(visits[:1], ["a"]).iloc[0]
+    assert alone["mean_error_s"] == 0.01
+    assert alone["mean_latency_s"] == 0.1
+
+
+def test_what_was_measured_is_asked_for_again_whatever_the_simulator_says_by_now(tmp_path):
+    plain = compose_settings(["system=sim_testbed"])
+    table = WindowTable(tmp_path / "table.csv", KNOBS)
+    row = dict(zip(KNOBS, (1, 1, 4), strict=True)) | {"seed": 0, "attempt": 0, "flags": "", "slot": None}
+    simulators = [simulated_testbed(plain, plain["hardware"] | {"cores": cores}) for cores in (2, 10)]
+    first, other = (replay.plan(one.space, one, table, 1) for one in simulators)
+    assert first != other
+    for rate in (7.0, 9.0):
+        table.append(row | {"mode": "rate", "level": rate})
+    for rate in (3.0, 4.0):
+        table.append(row | {"mode": "trace", "level": rate})
+    first, other = (replay.plan(one.space, one, table, 2) for one in simulators)
+    assert first == other
+    assert {one.level for one in first if one.mode == "rate"} == {7.0, 9.0}
+    assert [one.visit for one in first] == [0] * 36 + [1] * 36
+    for simulator in simulators:
+        assert replay.traced(simulator.space, simulator, table) == [((1, 1, 4), 3.0), ((1, 1, 4), 4.0)]
 
 
 def test_tau_counts_only_pairs_that_differ_for_certain():
