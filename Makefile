@@ -167,7 +167,7 @@ testbed: setup ## four agents on real servers, an excerpt of the experiment in d
 	$(RUN) experiments.studies.testbed experiment=excerpt target=results/testbed/excerpt
 
 MODEL := mobilenet_v2
-calibrate: setup ## a simulator of this machine for MODEL, and its error (25 minutes; leave the machine alone)
+calibrate: setup ## a simulator of this machine for MODEL, and its error (35 minutes; leave the machine alone)
 	@unset PYTHONDONTWRITEBYTECODE
 	$(RUN) experiments.calibrate model=$(MODEL) budget=12
 	$(RUN) experiments.validate model=$(MODEL) budget=10

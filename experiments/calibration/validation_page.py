@@ -13,6 +13,7 @@ from experiments.calibration.agreement import LOAD, Agreement, errors, pool, wit
 from experiments.calibration.residual_figure import log_log
 from experiments.figures import style
 
+_MARGIN = 1.2
 _WORLDS = {"": ("#333333", "testbed"), "simulated_": ("#D55E00", "simulator")}
 
 
@@ -48,8 +49,8 @@ def _scatter(axes: Any, rate: pd.DataFrame) -> None:
         ("mean_latency_s", "#0072B2", "mean"), ("p95_latency_s", "#E69F00", "95th percentile")
     ):  # fmt: skip
         axes.plot(1000 * rate[quantity], 1000 * rate[f"simulated_{quantity}"], ".", color=colour, label=label)
-    ends = np.array(axes.get_xlim())
-    ends[0] = max(ends[0], 1.0)
+    drawn = np.concatenate([line.get_data() for line in axes.lines], axis=None)
+    ends = np.array([drawn.min() / _MARGIN, drawn.max() * _MARGIN])
     axes.plot(ends, ends, color="black", linewidth=0.8)
     log_log(axes)
     axes.set_xlabel("measured latency (ms)")
