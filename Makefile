@@ -170,7 +170,7 @@ MODEL := mobilenet_v2
 calibrate: setup ## a simulator of this machine for MODEL, and its error (35 minutes; leave the machine alone)
 	@unset PYTHONDONTWRITEBYTECODE
 	$(RUN) experiments.calibrate model=$(MODEL) budget=12
-	$(RUN) experiments.validate model=$(MODEL) budget=10
+	$(RUN) experiments.validate model=$(MODEL)
 
 lint: setup ## ruff, mypy (strict) and the import rules
 	@$(BIN)/ruff check .
