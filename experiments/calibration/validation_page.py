@@ -112,7 +112,7 @@ def _numbers(found: Agreement) -> list[tuple[str, str]]:
             f"{found.mape.value:.1f} % [{found.mape.low:.1f}, {found.mape.high:.1f}]",
         ),
         ("the same of single visits", f"{found.visit_mape:.1f} %"),
-        ("median spread between visits of a window", f"{found.between:.1f} %"),
+        ("median spread between visits of a window", _percent(found.between)),
         ("mean latency: bias (positive: simulator too slow)", f"{found.bias:+.1f} %"),
         ("95th percentile: mean absolute error", f"{found.p95_mape:.1f} %"),
         ("CPU seconds per request: mean absolute error", f"{found.cpu_mape:.1f} %"),
@@ -129,6 +129,10 @@ def _numbers(found: Agreement) -> list[tuple[str, str]]:
             f"{found.trace_mape:.1f} %, {found.trace_p95_mape:.1f} %, {found.trace_bias:+.1f} %",
         ),
     ]
+
+
+def _percent(value: float) -> str:
+    return "one visit each" if np.isnan(value) else f"{value:.1f} %"
 
 
 def _windows(rows: pd.DataFrame, knobs: Sequence[str]) -> str:
