@@ -34,8 +34,8 @@ class Window:
     visit: int = 0
 
 
-# Ends of the range first: saturated, and alone; then how waiting builds up, and what idling costs; then what lies
-# in between.
+# Ends of the range first: saturated, and alone; then how waiting builds up, and what idling costs; then what
+# lies in between.
 KINDS: tuple[tuple[Mode, float], ...] = (
     ("closed", 8), ("closed", 1), ("open", 0.5), ("closed", 2), ("open", 0.2), ("closed", 4), ("open", 0.7),
 )  # fmt: skip
