@@ -112,7 +112,7 @@ def _pool(part: pd.DataFrame) -> pd.Series:
     means = {name: (weight * part[name]).sum(min_count=1) for name in _MEANS if name in part}
     between_s = float(part["mean_latency_s"].std(ddof=1))
     within_s = float(np.sqrt(((weight * part["mean_error_s"]) ** 2).sum(skipna=False)))
-    flags = " ".join(sorted({flag for raised in part["flags"].fillna("") for flag in raised.split()}))
+    flags = " ".join(sorted({flag for raised in part["flags"].dropna() for flag in raised.split()}))
     error_s = np.fmax(within_s, between_s / np.sqrt(len(part)))
     of_all = {"visits": len(part), "between_s": between_s, "mean_error_s": error_s, "flags": flags}
     values: dict[Any, Any] = part.iloc[-1].to_dict()
