@@ -17,8 +17,7 @@ import pandas as pd
 
 from experiments.arguments import parse
 from experiments.results import finished_runs, slots_of
-from experiments.statistics import bootstrap, mean, ratio
-from experiments.studies.testbed_tables import TURN, markdown
+from experiments.studies.testbed_tables import TURN, cost_ratio, markdown
 
 _DEFAULTS = {
     "real": "results/testbed/mobilenet_v2/slots.csv",
@@ -63,14 +62,12 @@ Pair = tuple[str, str]
 
 def told_apart(real: pd.DataFrame, workload: str) -> set[Pair]:
     """Pairs of presets, in alphabetical order, whose costs on the testbed differ by more than chance."""
-    mine = real[real["workload"] == workload]
-    cost = mine.pivot(index="slot", columns="preset", values="cost").dropna()
-    turns = cost.groupby(cost.index // TURN).mean()
+    cost = real[real["workload"] == workload].pivot(index="slot", columns="preset", values="cost")
     found = set()
-    for pair in combinations(sorted(turns.columns), 2):
-        estimate = bootstrap([turns[list(pair)].to_numpy(dtype=np.float64)], ratio(mean))
+    for one, other in combinations(sorted(cost.columns), 2):
+        estimate = cost_ratio(cost[one], cost[other])
         if estimate.low > 1 or estimate.high < 1:
-            found.add(pair)
+            found.add((one, other))
     return found
 
 
@@ -100,7 +97,7 @@ def said(table: pd.DataFrame, real: pd.DataFrame, simulated: pd.DataFrame) -> st
 
 def _said(workload: str, part: pd.DataFrame, real: pd.DataFrame, simulated: pd.DataFrame) -> str:
     presets = set(part.index)
-    apart = {pair for pair in told_apart(real, workload) if set(pair) <= presets}
+    apart = told_apart(real[real["preset"].isin(presets)], workload)
     all_pairs = kendall(part["real_cost"], part["simulated_cost"])
     text = f"Under {workload}, Kendall's tau of {len(part)} agents' costs in both worlds is {all_pairs:.2f}"
     if apart:
