@@ -63,11 +63,14 @@ def plan(
 ) -> list[Window]:
     """Every held-out configuration saturated by clients, and at every rate; all of them, so many times over.
 
-    Rates that were measured before stay, whatever the simulator says by now.
+    Rates that were measured before stay, whatever the simulator says by now, if all of them were reached.
     """
     _, held_out = split(space)
     before = table.read()
-    rates = list(before.loc[before["mode"] == "rate", "level"].unique()) or rates_rps(simulator, held_out)
+    rates = rates_rps(simulator, held_out)
+    measured = list(before.loc[before["mode"] == "rate", "level"].unique())
+    if len(measured) >= len(set(rates)):
+        rates = measured
     kinds: list[tuple[Mode, float]] = [("closed", _clients(space)), *(("rate", rate) for rate in rates)]
     return [Window(one, *kind, visit) for visit in range(visits) for kind in kinds for one in held_out]
 

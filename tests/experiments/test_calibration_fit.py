@@ -208,14 +208,17 @@ def test_what_was_measured_is_asked_for_again_whatever_the_simulator_says_by_now
     simulators = [simulated_testbed(plain, plain["hardware"] | {"cores": cores}) for cores in (2, 10)]
     first, other = (replay.plan(one.space, one, table, 1) for one in simulators)
     assert first != other
-    for rate in (7.0, 9.0):
+    table.append(row | {"mode": "rate", "level": 7.0})
+    interrupted = replay.plan(simulators[0].space, simulators[0], table, 1)
+    assert interrupted == first  # what was not reached is still asked for
+    for rate in (9.0, 11.0, 13.0):
         table.append(row | {"mode": "rate", "level": rate})
     for rate in (3.0, 4.0):
         table.append(row | {"mode": "trace", "level": rate})
     first, other = (replay.plan(one.space, one, table, 2) for one in simulators)
     assert first == other
-    assert {one.level for one in first if one.mode == "rate"} == {7.0, 9.0}
-    assert [one.visit for one in first] == [0] * 36 + [1] * 36
+    assert {one.level for one in first if one.mode == "rate"} == {7.0, 9.0, 11.0, 13.0}
+    assert [one.visit for one in first] == [0] * 60 + [1] * 60
     for simulator in simulators:
         assert replay.traced(simulator.space, simulator, table) == [((1, 1, 4), 3.0), ((1, 1, 4), 4.0)]
 
