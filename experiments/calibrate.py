@@ -2,8 +2,8 @@
 
 ``stage=profile`` measures short windows on the testbed into ``profile=results/profiles/MODEL.csv``, for at
 most ``budget`` minutes: closed loops and Poisson arrivals under configurations of the grid, the coarse grid
-first. A window that others disturb is measured again, ``attempts`` times in all. Started again it goes on
-where it was. With ``system=testbed_batching`` the knobs are those of batching, and files MODEL_batching.
+first, each in ``visits`` visits apart in time. A window that others disturb is measured again, ``attempts``
+times in all. Started again it goes on where it was. With ``system=testbed_batching`` the knobs are those of batching, and files MODEL_batching.
 ``stage=fit`` fits the simulator's curves to that table and writes
 ``target=results/hardware/MODEL.yaml`` and a figure beside it; ``stage=all`` does both. Other arguments are
 settings of ``experiments.run`` (``seed=1``, ``system.request_parallelism=[1,2]``).
@@ -35,6 +35,7 @@ _STAGES = ("all", "profile", "fit")
 _DEFAULTS = {
     "stage": "all",
     "budget": 12.0,
+    "visits": 1,
     "window_s": 6.0,
     "attempts": 3,
     "profile": "results/profiles/MODEL.csv",
@@ -42,12 +43,14 @@ _DEFAULTS = {
 }
 
 
-def profile(plain: dict[str, Any], file: Path, conditions: Conditions, budget_s: float) -> int:
+def profile(
+    plain: dict[str, Any], file: Path, conditions: Conditions, visits: int, budget_s: float
+) -> int:
     """Measure what the table lacks; how many windows are still missing when the time is spent."""
     system = cast(ClosedLoopSystem, build_system(plain))
     try:
         table = WindowTable(file, system.space.names)
-        return measure(system, table, plan(system.space), conditions, budget_s, plain["progress"])
+        return measure(system, table, plan(system.space, visits), conditions, budget_s, plain["progress"])
     finally:
         system.close()
 
@@ -72,7 +75,7 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
 def _calibrate(options: dict[str, Any], overrides: Sequence[str]) -> None:
     if options["stage"] not in _STAGES:
         raise UsageError(f"stage={options['stage']}, choose from {list(_STAGES)}")
-    for key in ("budget", "window_s", "attempts"):
+    for key in ("budget", "visits", "window_s", "attempts"):
         if not options[key] > 0:
             raise UsageError(f"{key}={options[key]}, expected a number > 0")
     plain = settings(overrides)
@@ -81,7 +84,7 @@ def _calibrate(options: dict[str, Any], overrides: Sequence[str]) -> None:
     sizes = instantiate(plain["workload"].get("sizes"), _convert_="all")
     conditions = Conditions(options["window_s"], sizes, plain["seed"], cores(plain), options["attempts"])
     if options["stage"] != "fit":
-        missing = profile(plain, file, conditions, 60 * options["budget"])
+        missing = profile(plain, file, conditions, options["visits"], 60 * options["budget"])
         print(f"{missing} windows of the plan are left; the same command goes on", file=sys.stderr)
         print(file)
     if options["stage"] != "profile":

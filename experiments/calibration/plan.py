@@ -65,18 +65,20 @@ def split(space: ConfigurationSpace) -> tuple[list[Configuration], list[Configur
     return [configurations[one] for one in order], [configurations[one] for one in np.flatnonzero(out)]
 
 
-def plan(space: ConfigurationSpace) -> list[Window]:
+def plan(space: ConfigurationSpace, visits: int) -> list[Window]:
     """All windows of a profile, in the order in which they are measured: a budget cuts off the end.
 
-    A configuration's first window is a closed loop, which its rates are shares of.
+    A configuration's first window is a closed loop, which its rates are shares of. Between the visits of a
+    window lie those of as many configurations as one of the blocks has.
     """
     kinds = kinds_of(space)
     fitted, _ = split(space)
     block = -(-len(fitted) // _BLOCKS)
     ranked = [
-        (2 * (place // block) + kind, Window(configuration, *kinds[kind]))
+        ((2 * (place // block) + kind, visit), Window(configuration, *kinds[kind], visit))
         for place, configuration in enumerate(fitted)
         for kind in range(len(kinds))
+        for visit in range(visits)
     ]
     return [window for _, window in sorted(ranked, key=lambda one: one[0])]
 

@@ -101,6 +101,12 @@ def _runs(folder: Path, experiment: str) -> list[Run]:
     ]
 
 
+def _slots(run: Run) -> pd.DataFrame:
+    """Of a run, one that was prepared in a simulator under a name of its own."""
+    rows = run.table("slots")
+    return rows.assign(preset=rows["preset"] + ", prepared") if "pretrain" in run.config else rows
+
+
 def main(arguments: list[str]) -> int:
     """Read, tabulate, draw and write; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__)
@@ -112,7 +118,7 @@ def main(arguments: list[str]) -> int:
         )
         print(f"not yet computed, run: {command} (docs/testbed.md)", file=sys.stderr)
         return 1
-    rows = pd.concat([run.table("slots") for run in found], ignore_index=True)
+    rows = pd.concat([_slots(run) for run in found], ignore_index=True)
     machine = machine_text(found[-1].manifest)
     style.apply()
     paths = style.save(draw(rows, machine), target)

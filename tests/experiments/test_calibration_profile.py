@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ def test_every_value_of_every_knob_is_fitted_and_held_out_and_the_first_are_far_
 
 
 def test_a_plan_begins_coarse_and_each_configuration_with_the_closed_loop_that_its_rates_are_shares_of():
-    windows = plan(GRID)
+    windows = plan(GRID, visits=1)
     assert len(windows) == len(set(windows)) == 24 * 7
     assert {one.configuration for one in windows[:8]} == set(split(GRID)[0][:8])
     seen = set()
@@ -47,10 +48,20 @@ def test_a_plan_begins_coarse_and_each_configuration_with_the_closed_loop_that_i
         seen.add(window.configuration)
 
 
+def test_the_visits_of_a_window_are_apart_in_time_and_before_finer_windows():
+    windows = plan(GRID, visits=2)
+    once = [window for window in windows if window.visit == 0]
+    assert once == plan(GRID, visits=1)
+    for place, window in enumerate(once):
+        first, second = (windows.index(replace(window, visit=visit)) for visit in (0, 1))
+        assert second - first >= 8  # windows of some seconds: the machine may have changed
+        assert second < 2 * (place + 16)
+
+
 def test_a_torn_row_is_cut_off_and_only_what_is_missing_is_measured(system, tmp_path):
     table = WindowTable(tmp_path / "folder" / "table.csv", system.space.names)
     conditions = Conditions(20.0, RequestSizes(), seed=0, cores=10)
-    windows = plan(system.space)[:12]
+    windows = plan(system.space, visits=1)[:12]
     assert measure(system, table, windows[:9], conditions, budget_s=600.0, progress=False) == 0
     whole = table.file.read_text()
     table.file.write_text(whole + "1,1,1,closed,2,0,0.1")
@@ -69,7 +80,7 @@ def test_a_torn_row_is_cut_off_and_only_what_is_missing_is_measured(system, tmp_
 def test_the_budget_ends_the_profile_before_a_window_that_would_not_fit(system, tmp_path):
     table = WindowTable(tmp_path / "table.csv", system.space.names)
     conditions = Conditions(10.0, RequestSizes(), seed=0, cores=10)
-    assert measure(system, table, plan(system.space), conditions, budget_s=10.0, progress=False) == 24 * 7
+    assert measure(system, table, plan(system.space, visits=1), conditions, budget_s=10.0, progress=False) == 24 * 7
     assert not table.file.exists()
 
 
