@@ -3,7 +3,8 @@
 ``stage=profile`` measures short windows on the testbed into ``profile=results/profiles/MODEL.csv``, for at
 most ``budget`` minutes: closed loops and Poisson arrivals under configurations of the grid, the coarse grid
 first, each in ``visits`` visits apart in time. A window that others disturb is measured again, ``attempts``
-times in all. Started again it goes on where it was. With ``system=testbed_batching`` the knobs are those of batching, and files MODEL_batching.
+times in all. Started again it goes on where it was. With ``system=testbed_batching`` the knobs are those of
+batching, and files MODEL_batching.
 ``stage=fit`` fits the simulator's curves to that table and writes
 ``target=results/hardware/MODEL.yaml`` and a figure beside it; ``stage=all`` does both. Other arguments are
 settings of ``experiments.run`` (``seed=1``, ``system.request_parallelism=[1,2]``).
@@ -43,9 +44,7 @@ _DEFAULTS = {
 }
 
 
-def profile(
-    plain: dict[str, Any], file: Path, conditions: Conditions, visits: int, budget_s: float
-) -> int:
+def profile(plain: dict[str, Any], file: Path, conditions: Conditions, visits: int, budget_s: float) -> int:
     """Measure what the table lacks; how many windows are still missing when the time is spent."""
     system = cast(ClosedLoopSystem, build_system(plain))
     try:

@@ -80,7 +80,10 @@ def test_a_torn_row_is_cut_off_and_only_what_is_missing_is_measured(system, tmp_
 def test_the_budget_ends_the_profile_before_a_window_that_would_not_fit(system, tmp_path):
     table = WindowTable(tmp_path / "table.csv", system.space.names)
     conditions = Conditions(10.0, RequestSizes(), seed=0, cores=10)
-    assert measure(system, table, plan(system.space, visits=1), conditions, budget_s=10.0, progress=False) == 24 * 7
+    assert (
+        measure(system, table, plan(system.space, visits=1), conditions, budget_s=10.0, progress=False)
+        == 24 * 7
+    )
     assert not table.file.exists()
 
 

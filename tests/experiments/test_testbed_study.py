@@ -65,9 +65,7 @@ def test_it_writes_tables_and_a_figure_of_the_experiment_asked_for_alone(runs, t
 def test_a_run_that_was_prepared_in_a_simulator_has_a_row_of_its_own(tmp_path):
     profile = "conf/hardware/admissible/inception_v3_07.yaml"
     ways = ["workload=constant", "agent=q_learning", f"pretrain.file=null,{profile}", "pretrain.slots=5"]
-    interleave(
-        [compose_settings(job) for job in jobs([*SMALL, *ways, f"output_dir={tmp_path}"])], turn=10
-    )
+    interleave([compose_settings(job) for job in jobs([*SMALL, *ways, f"output_dir={tmp_path}"])], turn=10)
     assert main([f"runs={tmp_path}", "experiment=real", "table=none", f"target={tmp_path}"]) == 0
     table = pd.read_csv(tmp_path / "agents.csv")
     assert sorted(table["preset"]) == ["q_learning", "q_learning, prepared"]
