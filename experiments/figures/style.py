@@ -78,6 +78,7 @@ LABELS = {
 ORDER = list(COLOURS)
 SLO_LINE: dict[str, Any] = {"color": "#555555", "linestyle": "-.", "linewidth": 0.9}
 _TUNED = "_tuned"  # looks like the published settings of the same agent, dashed
+PREPARED = ", prepared"  # in a simulator: looks like the same agent from scratch, dash-dotted
 _PUBLISHED = ("{}_paper", "{}_published", "{}")
 
 _SETTINGS: dict[str, Any] = {
@@ -128,12 +129,16 @@ def colour(preset: str) -> str:
 
 def label(preset: str) -> str:
     """How an agent is called in a legend."""
-    base = _published(preset)
-    return LABELS.get(base, base) + (", tuned" if base != preset else "")
+    agent = preset.removesuffix(PREPARED)
+    base = _published(agent)
+    tuned = ", tuned" if base != agent else ""
+    return LABELS.get(base, base) + tuned + preset.removeprefix(agent)
 
 
 def dashes(preset: str) -> str:
-    """Line style: tuned settings dashed, the oracle dotted, which may lie on another line."""
+    """Line style: prepared dash-dotted, tuned dashed, the oracle dotted, which may lie on another line."""
+    if preset.endswith(PREPARED):
+        return "-."
     return ":" if preset == "oracle" else "--" if preset.endswith(_TUNED) else "-"
 
 
@@ -144,7 +149,8 @@ def in_order(presets: Iterable[str]) -> list[str]:
 
 
 def _published(preset: str) -> str:
-    """The preset of the published settings for a tuned one, any other itself."""
+    """The preset of the published settings for a tuned or prepared one, any other itself."""
+    preset = preset.removesuffix(PREPARED)
     if not preset.endswith(_TUNED):
         return preset
     agent = preset.removesuffix(_TUNED)

@@ -75,7 +75,13 @@ def _costs(axes: Axes, rows: pd.DataFrame) -> pd.DataFrame:
     for preset in style.in_order(list(rows["preset"].unique())):
         mine = rows[rows["preset"] == preset].sort_values("slot")
         cost_s = style.rolling(mine["cost"].to_numpy(dtype=np.float64), WINDOW)
-        axes.plot(mine["minute"], cost_s, color=style.colour(preset), label=style.label(preset))
+        axes.plot(
+            mine["minute"],
+            cost_s,
+            style.dashes(preset),
+            color=style.colour(preset),
+            label=style.label(preset),
+        )
         drawn.append(pd.DataFrame({"preset": preset, "minute": mine["minute"], "cost_s": cost_s}))
     axes.set_yscale("log")
     axes.set_xlabel("time (min)")
@@ -104,7 +110,7 @@ def _runs(folder: Path, experiment: str) -> list[Run]:
 def _slots(run: Run) -> pd.DataFrame:
     """Of a run, one that was prepared in a simulator under a name of its own."""
     rows = run.table("slots")
-    return rows.assign(preset=rows["preset"] + ", prepared") if "pretrain" in run.config else rows
+    return rows.assign(preset=rows["preset"] + style.PREPARED) if "pretrain" in run.config else rows
 
 
 def main(arguments: list[str]) -> int:

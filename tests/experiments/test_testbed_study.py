@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from experiments.figures import style
 from experiments.interleave import interleave, jobs
 from experiments.report.page import build
 from experiments.settings import compose_settings
@@ -70,6 +71,9 @@ def test_a_run_that_was_prepared_in_a_simulator_has_a_row_of_its_own(tmp_path):
     table = pd.read_csv(tmp_path / "agents.csv")
     assert sorted(table["preset"]) == ["q_learning", "q_learning, prepared"]
     assert set(table["slots"]) == {20}
+    assert style.label("q_learning, prepared") == "Q-learning, prepared"
+    assert style.label("rrl_plus_tuned, prepared") == "RRL Plus, tuned, prepared"
+    assert style.colour("gp, prepared") == style.colour("gp")
 
 
 def test_the_report_shows_it_but_for_an_excerpt(runs, tmp_path):
