@@ -21,6 +21,8 @@ from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
 from serving.observation import Observation
 
+_AFTER_CHANGE = 0.02  # of a slot's weight: a full cell still says as much as half a slot
+
 
 class GPAgent:
     """Plays what is worth most by a Gaussian process over the logarithm of the cost (docs/beyond.md).
@@ -34,6 +36,8 @@ class GPAgent:
         load_step: loads that differ by less than this share are one.
         most_cells: means kept; their number bounds what a decision costs.
         most_weight: slots that a mean counts for at most: it follows a change within about as many.
+        surprise: standard deviations by which a slot contradicts what was surely known of its configuration
+            and load, so that the service must have changed; what was learned then counts for little.
         scales: of the prior, by name (``agents.gp_kernel.Scales``).
         slo_s: objective of the 95th percentile of the latency, for ``safety``.
         safety: what may be played, by name (``agents.gp_safety.Safety``); everything where None.
@@ -55,6 +59,7 @@ class GPAgent:
         load_step: float = 0.15,
         most_cells: int = 150,
         most_weight: float = 20.0,
+        surprise: float = 5.0,
         scales: Mapping[str, float] | None = None,
         slo_s: float = 1.0,
         safety: Mapping[str, Any] | None = None,
@@ -65,11 +70,14 @@ class GPAgent:
             raise UsageError(f"forget={forget}, expected a number in (0, 1]")
         if not most_weight > 0:
             raise UsageError(f"most_weight={most_weight}, expected a number > 0")
+        if not surprise > 0:
+            raise UsageError(f"surprise={surprise}, expected a number > 0")
         if most_cells < 1:
             raise UsageError(f"most_cells={most_cells}, expected an integer >= 1")
         self.space = space
         self.score = make_acquisition(acquisition, horizon, kappa)
         self.forget = forget
+        self.surprise = surprise
         self.kernel = ConfigurationLoadKernel(log_coordinates(space), Scales(**(scales or {})))
         self.cells = Cells(outputs=2, load_step=load_step, most=most_cells, most_weight=most_weight)
         self.barred = np.zeros(space.size, dtype=bool) if play_defaults else leaves_to_system(space)
@@ -80,6 +88,7 @@ class GPAgent:
         self.reference = None if compared is None else space.index(compared)
         self._slots = 0
         self._belief: Belief | None = None
+        self._believed_at = 0.0  # logarithm of the load
 
     def act(self, observation: Observation) -> Configuration:
         """The configuration with the least score at the observed load."""
@@ -93,7 +102,7 @@ class GPAgent:
             return self.space.configurations[self.reference]
         load = log_load(observation.load_rps)
         posterior = Posterior(self.cells, self.kernel)
-        self._belief = posterior.at(load)
+        self._belief, self._believed_at = posterior.at(load), load
         score = np.where(self.barred, np.inf, self.score(self._belief.mean[:, 0], self._belief.deviation))
         if self.safety is not None and self._slots >= self.safety.free_slots:
             busier = posterior.at(load + math.log(self.safety.load_margin))
@@ -115,10 +124,21 @@ class GPAgent:
     ) -> None:
         """Take the slot in as evidence, at the load that it really had."""
         self._slots += 1
-        self.cells.fade(self.forget)
+        index = self.space.index(configuration)
         slot = SlotEvidence.of(observation, cost, next_observation)
+        changed = slot is not None and self._is_surprised(index, slot)
+        self.cells.fade(_AFTER_CHANGE if changed else self.forget)
         if slot is not None:
-            self.cells.add(self.space.index(configuration), slot.log_load, slot.outputs)
+            self.cells.add(index, slot.log_load, slot.outputs)
+
+    def _is_surprised(self, index: int, slot: SlotEvidence) -> bool:
+        """Whether a slot contradicts a belief that was as good as a slot of its own, at the same load."""
+        belief, noise = self._belief, self.kernel.scales.noise
+        if belief is None or abs(slot.log_load - self._believed_at) > self.cells.load_step:
+            return False
+        mean, deviation = belief.mean[index, 0], belief.deviation[index]
+        off = abs(math.log(slot.outputs[0]) - mean) / math.hypot(deviation, noise)
+        return bool(deviation <= noise and off > self.surprise)
 
     def diagnostics(self) -> dict[str, Any]:
         """What the agent believed when it last acted.

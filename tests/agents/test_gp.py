@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 
 import numpy as np
@@ -177,6 +178,41 @@ def test_unlearns_what_drifted():
     drifted = Surface(surface.space, surface.cost[:, ::-1].copy(), 0.05, 2)
     last = drifted.run(agent, 150)[-50:]
     assert np.mean([cost for _, _, cost in last]) < 1.2 * drifted.cost.min()
+
+
+def test_starts_over_when_what_it_knew_for_sure_is_no_longer_so():
+    late = []
+    for surprise in (5.0, math.inf):
+        surface = Surface.smooth(size=6, loads=1, noise=0.05, seed=1)
+        agent = GPAgent(space=surface.space, surprise=surprise)
+        surface.run(agent, 150)
+        changed = Surface(surface.space, 2 * surface.cost[:, ::-1].copy(), 0.05, 2)
+        costs = [cost for _, _, cost in changed.run(agent, 60)]
+        late.append(np.mean(costs) / changed.cost.min())
+    assert late[0] < late[1]
+
+
+def test_is_not_surprised_by_noise_nor_by_a_load_or_a_configuration_that_it_does_not_know():
+    agent = GPAgent(space=SPACE)
+    random = np.random.default_rng(0)
+    for slot in range(40):
+        agent.act(observation(slot))
+        agent.learn(
+            observation(slot),
+            (2, 2, 2),
+            0.1 * math.exp(0.1 * random.standard_normal()),
+            observation(slot + 1),
+        )
+    known = agent.cells.weight.max()
+    assert known > 10
+    agent.act(observation(40))
+    agent.learn(observation(40), (1, 1, 1), 5.0, observation(41))
+    agent.act(observation(41))
+    agent.learn(observation(41), (2, 2, 2), 5.0, observation(42, throughput_rps=40.0))
+    assert agent.cells.weight.max() > 0.9 * known
+    agent.act(observation(42))
+    agent.learn(observation(42), (2, 2, 2), 5.0, observation(43))
+    assert agent.cells.weight.max() < 2
 
 
 def test_begins_where_it_is_told_else_in_the_middle():
