@@ -164,13 +164,13 @@ testbed: setup ## four agents on real servers, an excerpt of the experiment in d
 	@unset PYTHONDONTWRITEBYTECODE
 	$(RUN) experiments.interleave experiment=testbed experiment_name=excerpt_dynamic workload=dynamic slots=25 turn=5 \
 		agent=rrl,rrl_plus,tf_default,static_best
-	$(RUN) experiments.studies.testbed experiment=excerpt target=results/testbed/excerpt
+	$(RUN) experiments.studies.testbed experiment=excerpt table=none target=results/testbed/excerpt
 
 MODEL := mobilenet_v2
-calibrate: setup ## a simulator of this machine for MODEL, and its error (35 minutes; leave the machine alone)
+calibrate: setup ## a simulator of this machine for MODEL, and its error, in calibration/ (35 minutes; leave the machine alone)
 	@unset PYTHONDONTWRITEBYTECODE
-	$(RUN) experiments.calibrate model=$(MODEL) budget=12
-	$(RUN) experiments.validate model=$(MODEL)
+	$(RUN) experiments.calibrate model=$(MODEL) budget=12 profile=calibration/profiles/MODEL.csv target=calibration/hardware
+	$(RUN) experiments.validate model=$(MODEL) fitted=calibration/hardware/MODEL.yaml measured=calibration/validation/MODEL.csv
 
 lint: setup ## ruff, mypy (strict) and the import rules
 	@$(BIN)/ruff check .

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
-
-from serving.errors import UsageError
 
 
 def parse(arguments: Sequence[str], defaults: Mapping[str, Any], text: str = "") -> dict[str, Any]:
@@ -43,17 +43,32 @@ def parse_some(
 def exit_code(program: Callable[[], None]) -> int:
     """Run a program that keeps what it has finished: 2 after wrong usage, 1 after an interruption, else 0.
 
-    Either of the two is one line on stderr.
+    Either of the two is one line on stderr. SIGTERM interrupts as Ctrl-C does, so that what was started ends.
     """
     try:
-        program()
-    except UsageError as error:
-        print(error, file=sys.stderr)
+        with _interrupted_by(signal.SIGTERM):
+            program()
+    except Exception as error:
+        from experiments.cli import explain, is_usage  # hydra, which most programs here do without
+
+        if not is_usage(error):
+            raise
+        print(explain(error, sys.argv[1:]), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return 1
     return 0
+
+
+@contextmanager
+def _interrupted_by(number: signal.Signals) -> Iterator[None]:
+    """A signal raises KeyboardInterrupt in here."""
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def refuse(line: str) -> NoReturn:

@@ -242,7 +242,10 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Trut
         offered["cost_table"] = table()
         if offered["cost_table"] is None:
             preset = plain["agent"].get("preset")
-            raise UsageError(f"agent={preset} needs the exhaustive table of a simulated system: truth=true")
+            raise UsageError(
+                f"agent={preset} needs the costs of all configurations: truth=true on a "
+                "simulated system, table.measured=FILE on a real one"
+            )
     settings = {key: value for key, value in plain["agent"].items() if key not in LABELS}
     for key in (*offered, "true_load_rps", "cost_table"):
         if key in settings:

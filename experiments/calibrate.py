@@ -12,6 +12,7 @@ settings of ``experiments.run`` (``seed=1``, ``system.request_parallelism=[1,2]`
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -75,8 +76,8 @@ def _calibrate(options: dict[str, Any], overrides: Sequence[str]) -> None:
     if options["stage"] not in _STAGES:
         raise UsageError(f"stage={options['stage']}, choose from {list(_STAGES)}")
     for key in ("budget", "visits", "window_s", "attempts"):
-        if not options[key] > 0:
-            raise UsageError(f"{key}={options[key]}, expected a number > 0")
+        if not 0 < options[key] < math.inf:
+            raise UsageError(f"{key}={options[key]}, expected a finite number > 0")
     plain = settings(overrides)
     names = knobs(plain)
     file = Path(options["profile"].replace("MODEL", label(plain["model"]["name"], names)))

@@ -105,8 +105,8 @@ def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
     if options["stage"] not in _STAGES:
         raise UsageError(f"stage={options['stage']}, choose from {list(_STAGES)}")
     for key in ("budget", "visits", "window_s", "attempts"):
-        if not options[key] > 0:
-            raise UsageError(f"{key}={options[key]}, expected a number > 0")
+        if not 0 < options[key] < math.inf:
+            raise UsageError(f"{key}={options[key]}, expected a finite number > 0")
     plain = settings(overrides)
     model = plain["model"]["name"]
     called = label(model, knobs(plain))

@@ -56,6 +56,10 @@ class LocalServer:
         deadline = time.monotonic() + timeout_s
         while not self._answers():
             if self.exit_code is not None:
+                if self.exit_code < 0:
+                    raise UsageError(
+                        f"a server was ended by {signal.Signals(-self.exit_code).name} at its start"
+                    )
                 raise UsageError(
                     f"a server ended with code {self.exit_code} at its start: {self._last_words()}"
                 )

@@ -82,9 +82,11 @@ class Replay:
         seed: int = 0,
     ) -> None:
         if workers < 1:
-            raise UsageError(f"workers={workers}, expected an integer >= 1")
+            raise UsageError(f"system.workers={workers}, expected an integer >= 1")
         if not timeout_s > 0:
-            raise UsageError(f"timeout_s={timeout_s}, expected a number > 0 (seconds)")
+            raise UsageError(f"system.timeout_s={timeout_s}, expected a number > 0 (seconds)")
+        if web_port is not None and not 0 < web_port < 65536:
+            raise UsageError(f"system.web_port={web_port}, expected a port, 1 to 65535, or null")
         checked_dispatch(dispatch)
         self._sent = 0
         self._round = 0

@@ -71,7 +71,11 @@ def measure(
     """Measure what the table lacks, in order, until the time is spent; how many windows are still missing.
 
     A disturbed window is measured again; every attempt is kept in the table.
+
+    Raises:
+        UsageError: if the table has windows of another machine, or of another length.
     """
+    table.refuse_others(cpu=machine()["cpu"], cores=conditions.cores, window_s=conditions.window_s)
     began_s = time.monotonic()
     missing = [one for one in windows if not _done(table, one, conditions)]
     cost_s = conditions.window_s + 2 * SETTLE_S + REFERENCE_S

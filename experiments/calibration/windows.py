@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,10 +43,8 @@ class WindowTable:
         Raises:
             UsageError: if the rows before have other columns.
         """
-        self._mend()
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        if self.file.exists() and list(pd.read_csv(self.file, nrows=0).columns) != list(row):
-            raise UsageError(f"{self.file}: made by another version: name another file, or remove it")
+        self._mend(",".join(row))
         text = pd.DataFrame([row]).to_csv(index=False, header=not self.file.exists(), float_format="%.6g")
         with self.file.open("a") as stream:
             stream.write(text)
@@ -59,11 +58,14 @@ class WindowTable:
             UsageError: if it cannot be read, or is a table of something else.
         """
         columns = [*self.knobs, "mode", "level", "seed", "attempt", "flags"]
-        self._mend()
         if not self.file.exists():
             return pd.DataFrame(columns=columns)
         try:
-            rows = pd.read_csv(self.file, keep_default_na=True)
+            content = self.file.read_text()
+            whole = content[: content.rfind("\n") + 1]  # the last row's writing may have been interrupted
+            if not whole and columns[0].startswith(content.partition(",")[0]):
+                return pd.DataFrame(columns=columns)
+            rows = pd.read_csv(io.StringIO(whole or content), keep_default_na=True)
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise UsageError(f"{self.file}: {reason}, expected a table of windows") from None
@@ -75,17 +77,37 @@ class WindowTable:
         rows["flags"] = rows["flags"].astype(object).fillna("")
         return rows
 
-    def _mend(self) -> None:
-        """Cut off a row whose writing was interrupted."""
+    def _mend(self, header: str) -> None:
+        """Cut off a row whose writing was interrupted, of a table with this header alone."""
         if not self.file.exists():
             return
-        with self.file.open("r+b") as stream:
-            content = stream.read()
-            whole = content.rfind(b"\n") + 1
-            if whole < len(content):
-                stream.truncate(whole)
+        content = self.file.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        found = content.partition(b"\n")[0].decode(errors="replace")
+        if found != header if whole else not header.startswith(found):
+            raise UsageError(f"{self.file}: made by another version: name another file, or remove it")
         if whole == 0:
             self.file.unlink()
+        elif whole < len(content):
+            os.truncate(self.file, whole)
+
+    def refuse_others(self, **told: Any) -> None:
+        """See that all rows were measured on this machine and in this way, and can stand beside new ones.
+
+        Args:
+            told: values of columns.
+
+        Raises:
+            UsageError: if a row has another one.
+        """
+        rows = self.read()
+        for name, value in told.items():
+            others = rows[rows[name] != value] if name in rows else rows[:0]
+            if len(others):
+                raise UsageError(
+                    f"{self.file}: {name}={others[name].iloc[0]} in rows that are there, expected {value} as now: "
+                    "name another file, or remove it"
+                )
 
     def attempts(self, window: Window, seed: int) -> pd.DataFrame:
         """The rows of a window with the requests of a seed."""

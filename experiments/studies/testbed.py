@@ -9,7 +9,7 @@ blocks of slots in which all agents met the same requests, one after another.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from experiments.arguments import parse
+from experiments.arguments import parse, refuse
 from experiments.figures import style
 from experiments.results import Run, finished_runs
 from experiments.studies.testbed_tables import COSTS, agents, grid, legend, markdown, spread
@@ -27,7 +27,7 @@ WINDOW = 10  # slots in the moving average
 _DEFAULTS = {
     "runs": "results/runs",
     "experiment": "testbed",
-    "table": "results/testbed/mobilenet_v2/table.csv",
+    "table": "",
     "target": "results/testbed/mobilenet_v2",
 }
 
@@ -113,17 +113,38 @@ def _slots(run: Run) -> pd.DataFrame:
     return rows.assign(preset=rows["preset"] + style.PREPARED) if "pretrain" in run.config else rows
 
 
+def _table(option: str, runs: Sequence[Run]) -> Path | None:
+    """Where the costs of all configurations are: as told, else as a run's settings say."""
+    named = [run.config["table"].get("measured") for run in runs] if not option else [option]
+    return next(
+        (Path(one) for one in named if one and one != "none" and (option or Path(one).exists())), None
+    )
+
+
+def _grid(table: Path) -> pd.DataFrame:
+    try:
+        return grid(pd.read_csv(table))
+    except (OSError, ValueError, KeyError) as error:
+        told = " ".join(str(error).split())
+        refuse(f"table={table}: {told}, expected a file of experiments.truth on a real system, or none")
+
+
 def main(arguments: list[str]) -> int:
     """Read, tabulate, draw and write; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__)
     target = Path(options["target"])
+    if target.exists() and not target.is_dir():
+        refuse(f"target={target}: is a file, expected a folder")
     found = _runs(Path(options["runs"]), options["experiment"])
     if not found:
         command = (
             f"python -m experiments.interleave experiment={options['experiment']} agent=... workload=..."
         )
-        print(f"not yet computed, run: {command} (docs/testbed.md)", file=sys.stderr)
+        folder = f"{options['runs']}/{options['experiment']}_WORKLOAD"
+        print(f"no finished runs in {folder}, run: {command} (docs/testbed.md)", file=sys.stderr)
         return 1
+    measured = _table(options["table"], found)
+    configurations = None if measured is None else _grid(measured)
     rows = pd.concat([_slots(run) for run in found], ignore_index=True)
     machine = machine_text(found[-1].manifest)
     style.apply()
@@ -133,10 +154,9 @@ def main(arguments: list[str]) -> int:
     rows.to_csv(target / "slots.csv", index=False, float_format="%.6g")
     (target / "agents.md").write_text(markdown(table, "Agents on real servers", f"{machine} {legend(rows)}"))
     paths += [target / "slots.csv", target / "agents.csv", target / "agents.md"]
-    if Path(options["table"]).exists():
-        configurations = grid(pd.read_csv(options["table"]))
-        text = markdown(configurations, "What the knobs do", f"{machine} {spread(configurations)}")
-        (target / "grid.md").write_text(text)
+    if configurations is not None:
+        notes = f"Measured by python -m experiments.truth, in {measured}. {spread(configurations)}"
+        (target / "grid.md").write_text(markdown(configurations, "What the knobs do", notes))
         paths.append(target / "grid.md")
     for path in paths:
         print(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from experiments.statistics import Estimate, bootstrap, mean, ratio
 
 TURN = 10  # slots
+_LEAST_TURNS = 5  # that an interval can be told from
 REFERENCES = ("static_best", "tf_default")  # the first that has a run
 _FLAGS = ("late", "shared", "faulted")
 COSTS = {
@@ -73,10 +75,11 @@ def _cost(rows: pd.DataFrame, workload: str, preset: str | None) -> pd.Series | 
 
 
 def cost_ratio(cost: pd.Series, reference: pd.Series) -> Estimate:
-    """Ratio of mean costs, both by slot, with a 95 % bootstrap interval over turns."""
+    """Ratio of mean costs, both by slot, with a 95 % bootstrap interval over turns; none over few."""
     pairs = pd.DataFrame({"mine": cost, "reference": reference}).dropna()
     turns = pairs.groupby(pairs.index // TURN).mean().to_numpy(dtype=np.float64)
-    return bootstrap([turns], ratio(mean))
+    estimate = bootstrap([turns], ratio(mean))
+    return estimate if len(turns) >= _LEAST_TURNS else replace(estimate, low=np.nan, high=np.nan)
 
 
 def _ratio(cost: pd.Series, reference: pd.Series | None) -> dict[str, float]:
@@ -122,7 +125,10 @@ def spread(found: pd.DataFrame) -> str:
 def legend(rows: pd.DataFrame) -> str:
     """What the columns of ``agents`` mean."""
     found = reference(rows)
-    compared = f" Its ratio to that of {found}, with a 95 % bootstrap interval over turns of {TURN} slots."
+    compared = (
+        f" Its ratio to that of {found}, with a 95 % bootstrap interval over turns of {TURN} slots, where "
+        f"there are {_LEAST_TURNS} or more."
+    )
     return (
         f"Cost: mean over all slots, learning included, of {COSTS[rows['objective'].iloc[0]]}."
         f"{compared if found else ''} late_cost: over the second half; cpu: mean use of all cores; "
@@ -131,8 +137,14 @@ def legend(rows: pd.DataFrame) -> str:
     )
 
 
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.3g}"
+    return str(value)
+
+
 def markdown(table: pd.DataFrame, title: str, notes: str) -> str:
     """A page with one table."""
-    shown = table.map(lambda value: f"{value:.3g}" if isinstance(value, float) else str(value))
+    shown = table.map(_shown)
     lines = [list(shown.columns), ["---"] * shown.shape[1], *shown.to_numpy().tolist()]
     return f"# {title}\n\n{notes}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)

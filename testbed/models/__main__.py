@@ -13,6 +13,8 @@ from testbed.models.catalogue import MODELS
 from testbed.models.export import default_cache, export_model
 from testbed.models.requests import store_requests
 
+_LARGEST_SIZE = 1000.0  # relative to the mean request: beyond, a message has more bytes than protobuf allows
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -36,9 +38,14 @@ def _parser() -> _Parser:
 
 def _sizes(text: str) -> list[float]:
     try:
-        return [float(size) for size in text.split(",")]
+        sizes = [float(size) for size in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}, expected numbers, separated by commas") from None
+        sizes = []
+    if not sizes or not all(0 < size <= _LARGEST_SIZE for size in sizes):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}, expected numbers > 0 and at most {_LARGEST_SIZE:g}, separated by commas"
+        )
+    return sizes
 
 
 def main(arguments: list[str]) -> int:

@@ -17,6 +17,7 @@ import json
 import os
 import socket
 import socketserver
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,8 @@ from testbed.server.model_manager import ModelManager
 from testbed.server.served_model import ServedModel
 
 _LONGEST_LINE = 65536
+_KNOBS = ("request_parallelism", "inter_op_parallelism", "batching")
+_PLAN = ("threads", "size", "timeout_us")
 
 
 class AdminServer(socketserver.ThreadingUnixStreamServer):
@@ -64,11 +67,32 @@ class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         while line := self.rfile.readline(_LONGEST_LINE):
             try:
-                answer = _answer(self.server.models, json.loads(line))
-            except (UsageError, ValueError, TypeError, AttributeError) as error:
+                answer = _answer(self.server.models, _object("request", json.loads(line)))
+            except (UsageError, ValueError) as error:
                 answer = {"error": str(error)}
             with suppress(OSError):
                 self.wfile.write(json.dumps(answer).encode() + b"\n")
+
+
+def _object(
+    name: str, given: Any, known: Collection[str] = (), needed: Collection[str] = ()
+) -> dict[str, Any]:
+    """A JSON object with keys that are known, the needed ones among them."""
+    if not isinstance(given, dict):
+        raise UsageError(f"{name}={given!r}, expected a JSON object")
+    for key in given:
+        if known and key not in known:
+            raise UsageError(f"{key} is not a key of {name}, choose from {list(known)}")
+    for key in needed:
+        if key not in given:
+            raise UsageError(f"{name} lacks {key}, expected {list(needed)}")
+    return given
+
+
+def _whole(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"{name}={value!r}, expected an integer")
+    return value
 
 
 def _answer(models: ModelManager, request: dict[str, Any]) -> dict[str, Any]:
@@ -80,8 +104,13 @@ def _answer(models: ModelManager, request: dict[str, Any]) -> dict[str, Any]:
         case "report":
             pass
         case "configure":
+            wanted: dict[str, Any] = {
+                key: _object(key, value, _PLAN, _PLAN) if key == "batching" else _whole(key, value)
+                for key, value in _object("configure", request, _KNOBS).items()
+                if value is not None
+            }
             for model in chosen:
-                _configure(model, **request)
+                _configure(model, **wanted)
         case _:
             raise UsageError(f"command={command!r}, choose from ['configure', 'report']")
     return {"models": [_report(model) for model in chosen]}
@@ -94,7 +123,7 @@ def _configure(
     inter_op_parallelism: int | None = None,
     batching: dict[str, int] | None = None,
 ) -> None:
-    wanted = batching or {}
+    wanted = {name: _whole(name, value) for name, value in (batching or {}).items()}
     if request_parallelism is not None:
         wanted = {"threads": request_parallelism or UNBATCHED_THREADS, "size": 1, "timeout_us": 0}
     plan = model.choices.find_plan(**wanted) if wanted else None

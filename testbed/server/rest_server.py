@@ -58,13 +58,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         limit = self.server.api.max_request_bytes
         length = self.headers.get("Content-Length", "")
+        encoding = self.headers.get("Content-Encoding", "identity")
         if not length.isdecimal() or int(length) > limit:
-            self.close_connection = True  # the body is not read
-            self._send(
-                Answer(400, error_body(invalid(f"Content-Length={length!r}, expected at most {limit}")))
+            self._refuse(
+                f"Content-Length={length!r}, expected the body's length, at most {limit} (not chunked)"
             )
             return
+        if encoding != "identity":
+            self._refuse(f"Content-Encoding={encoding!r}, expected a body that is not compressed")
+            return
         self._send(self.server.api.post(self._path(), self.rfile.read(int(length))))
+
+    def _refuse(self, message: str) -> None:
+        self.close_connection = True  # the body is not read
+        self._send(Answer(400, error_body(invalid(message))))
 
     def _path(self) -> str:
         return self.path.partition("?")[0]

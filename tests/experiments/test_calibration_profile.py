@@ -15,6 +15,7 @@ from experiments.calibration import measuring
 from experiments.calibration.measuring import Conditions, measure
 from experiments.calibration.plan import Window, plan, split
 from experiments.calibration.windows import WindowTable, kept, service_spread
+from experiments.records import machine
 from experiments.settings import compose_settings
 from serving.configuration import parallelism_space
 from serving.errors import UsageError
@@ -74,7 +75,36 @@ def test_a_torn_row_is_cut_off_and_only_what_is_missing_is_measured(system, tmp_
     assert np.allclose(closed["throughput_rps"] * closed["mean_latency_s"], closed["level"], rtol=0.25)
     table.file.write_text("request_par")  # killed while the very first line was written
     assert table.read().empty
-    assert not table.file.exists()
+    assert measure(system, table, windows[:1], conditions, budget_s=600.0, progress=False) == 0
+    assert len(table.read()) == 1
+
+
+@pytest.mark.parametrize("content", ["precious", "precious,line\n1,2", "a: 1\nb: 2", "a,b\n1,2\n"])
+def test_a_file_that_is_no_table_of_windows_is_refused_and_left_as_it_is(system, tmp_path, content):
+    table = WindowTable(tmp_path / "mine.txt", system.space.names)
+    table.file.write_text(content)
+    with pytest.raises(UsageError, match=r"mine\.txt"):
+        table.read()
+    with pytest.raises(UsageError, match=r"mine\.txt"):
+        table.append({"request_parallelism": 1})
+    assert table.file.read_text() == content
+
+
+def test_windows_of_another_machine_or_length_are_not_mixed(system, tmp_path):
+    table = WindowTable(tmp_path / "table.csv", system.space.names)
+    conditions = Conditions(10.0, RequestSizes(), seed=0, cores=10)
+    windows = plan(system.space, visits=1)[:2]
+    measure(system, table, windows[:1], conditions, budget_s=60.0, progress=False)
+    for other, named in (
+        (replace(conditions, window_s=5.0), "window_s"),
+        (replace(conditions, cores=2), "cores"),
+    ):
+        with pytest.raises(UsageError, match=f"{named}=10"):
+            measure(system, table, windows, other, budget_s=60.0, progress=False)
+    text = table.file.read_text()
+    table.file.write_text(text.replace(str(machine()["cpu"]), "another processor"))
+    with pytest.raises(UsageError, match="cpu=another processor"):
+        measure(system, table, windows, conditions, budget_s=60.0, progress=False)
 
 
 def test_the_budget_ends_the_profile_before_a_window_that_would_not_fit(system, tmp_path):

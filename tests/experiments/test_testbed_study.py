@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,7 +11,7 @@ from experiments.interleave import interleave, jobs
 from experiments.report.page import build
 from experiments.settings import compose_settings
 from experiments.studies.testbed import main
-from experiments.studies.testbed_tables import agents, grid, spread
+from experiments.studies.testbed_tables import agents, cost_ratio, grid, spread
 
 SMALL = [
     "system.grid_minimum=0", "system.grid_maximum=2", "workload=constant,dynamic", "slots=20", "truth=false",
@@ -94,9 +95,7 @@ def test_the_reference_is_compared_with_slot_by_slot_and_lost_requests_are_a_sha
     table = agents(rows).set_index(["workload", "preset"])
     for workload in ("constant", "dynamic"):
         ours = table.loc[(workload, "random")]
-        assert (ours["cost_ratio"], ours["cost_ratio_low"], ours["cost_ratio_high"]) == pytest.approx(
-            (2, 2, 2)
-        )
+        assert ours["cost_ratio"] == pytest.approx(2)
         assert ours["lost"] == pytest.approx(0.5, abs=0.01)
         assert table.loc[(workload, "tf_default")]["configurations"] == 1
     without = agents(rows[rows["preset"] == "random"])
@@ -114,6 +113,25 @@ def test_the_grid_is_sorted_and_its_ends_are_told():
     assert list(found["threads"]) == [2, 1]
     assert list(found["saturated_rps"]) == [40, 10]
     assert "(4.00 x)" in spread(found)
+
+
+def test_a_table_that_is_none_is_refused_before_anything_is_written(runs, tmp_path, capsys):
+    for table in ("README.md", tmp_path / "missing.csv"):
+        with pytest.raises(SystemExit):
+            main([f"runs={runs}", "experiment=real", f"table={table}", f"target={tmp_path / 'new'}"])
+        assert f"table={table}" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit):
+        main([f"runs={runs}", "experiment=real", f"target={tmp_path / 'file'}"])
+    assert not (tmp_path / "new").exists()
+
+
+def test_few_turns_make_no_interval():
+    cost = pd.Series(range(1, 101), dtype=float)
+    assert cost_ratio(2 * cost, cost).value == pytest.approx(2)
+    assert not np.isnan(cost_ratio(2 * cost, cost).low)
+    assert cost_ratio(2 * cost[:20], cost[:20]).value == pytest.approx(2)
+    assert np.isnan(cost_ratio(2 * cost[:20], cost[:20]).low)
 
 
 def test_without_runs_it_says_how_to_get_them(tmp_path, capsys):

@@ -116,6 +116,10 @@ def test_a_choice_that_was_not_given_at_the_start_is_refused(tunable: ServerProc
         ({"inter_op_parallelism": 2}, "inter_op_parallelism=2"),
         ({"intra_op_parallelism": 2}, "intra_op_parallelism"),
         ({"model": "nobody"}, "nobody"),
+        ({"zz": 1}, "zz is not a key of configure, choose from"),
+        ({"batching": {"threads": 1}}, "batching lacks size"),
+        ({"batching": []}, r"batching=\[\], expected a JSON object"),
+        ({"request_parallelism": "2"}, "request_parallelism='2', expected an integer"),
     ):
         with pytest.raises(UsageError, match=says):
             ask(admin(tunable), command="configure", **wrong)

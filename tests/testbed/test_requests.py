@@ -31,6 +31,7 @@ def test_what_cannot_be_made_is_one_line(name, settings, message, tmp_path):
         prepare(name, (1.0,), settings, tmp_path)
 
 
-def test_a_size_that_is_no_number_is_wrong_usage(capsys):
-    assert main(["requests", "deepspeech2", "1,big"]) == 2
-    assert "'1,big', expected numbers" in capsys.readouterr().err
+@pytest.mark.parametrize("sizes", ["1,big", "nan", "0", "1,1e9", "1,-1"])
+def test_a_size_that_no_request_has_is_wrong_usage(capsys, sizes):
+    assert main(["requests", "deepspeech2", sizes]) == 2
+    assert f"'{sizes}', expected numbers" in capsys.readouterr().err

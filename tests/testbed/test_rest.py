@@ -124,7 +124,16 @@ def test_bad_requests(server: ServerProcess, path: str, document: Any, status: i
 
 def test_an_oversized_body_is_refused_unread(server: ServerProcess) -> None:
     body = curl(server, PREDICT, "-H", "Content-Length: 99000000000", "-d", "{}")
-    assert "expected at most 10000000" in json.loads(body)["error"]
+    assert "expected the body's length, at most 10000000" in json.loads(body)["error"]
+
+
+@pytest.mark.parametrize("header", ["Transfer-Encoding: chunked", "Content-Encoding: gzip"])
+def test_a_body_that_cannot_be_read_is_refused_by_the_name_of_its_header(
+    server: ServerProcess, header: str
+) -> None:
+    named = {"Transfer-Encoding: chunked": "not chunked", "Content-Encoding: gzip": "Content-Encoding='gzip'"}
+    body = curl(server, PREDICT, "-H", header, "-d", "{}")
+    assert named[header] in json.loads(body)["error"]
 
 
 def test_status_and_metadata(server: ServerProcess) -> None:

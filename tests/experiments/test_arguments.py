@@ -1,0 +1,42 @@
+"""What the programs without hydra's entry point say of errors and interruptions."""
+
+import os
+import signal
+
+import pytest
+from hydra.utils import instantiate
+
+from experiments.arguments import exit_code
+from serving.errors import UsageError
+
+
+def refuse(**_):
+    raise UsageError("warm=0, expected an integer >= 1")
+
+
+def test_a_mistake_inside_what_hydra_makes_is_one_line(capsys):
+    assert exit_code(lambda: instantiate({"_target_": f"{__name__}.refuse"})) == 2
+    assert capsys.readouterr().err == "warm=0, expected an integer >= 1\n"
+
+
+def test_what_is_nobodys_mistake_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        exit_code(lambda: print(1 / 0))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interruption_lets_the_program_end_what_it_started(capsys, number):
+    ended = []
+
+    def program():
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            ended.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert exit_code(program) == 1
+    assert ended
+    assert "goes on from here" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
