@@ -83,6 +83,8 @@ class RememberedSystem:
         """All whole entries; what an interrupted write left behind them is cut off."""
         entries: list[tuple[Configuration, int, SlotMeasurement]] = []
         self._file.parent.mkdir(parents=True, exist_ok=True)
+        if not self._file.exists():
+            return entries
         with self._file.open("a+b") as stream:
             stream.seek(0)
             while True:

@@ -95,6 +95,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, watched, patience, le
     with pytest.raises(KeyboardInterrupt):
         interleave(runs(tmp_path / "broken", said), turn=3)
     assert MADE[-1].closed
+    assert all(kept.stat().st_size for kept in (tmp_path / "broken").glob("**/*.slots"))
     watched["patience"] = None
     broken = interleave(runs(tmp_path / "broken", said), turn=3)
     assert len(MADE[-1].served) == 14 - patience
