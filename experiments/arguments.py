@@ -43,11 +43,15 @@ def parse_some(
 def exit_code(program: Callable[[], None]) -> int:
     """Run a program that keeps what it has finished: 2 after wrong usage, 1 after an interruption, else 0.
 
-    Either of the two is one line on stderr. SIGTERM interrupts as Ctrl-C does, so that what was started ends.
+    Either of the two is one line on stderr, and so is what the operating system refuses (1). SIGTERM
+    interrupts as Ctrl-C does, so that what was started ends.
     """
     try:
         with _interrupted_by(signal.SIGTERM):
             program()
+    except OSError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 1
     except Exception as error:
         from experiments.cli import explain, is_usage  # hydra, which most programs here do without
 

@@ -52,12 +52,13 @@ class LocalServer:
 
         Raises:
             UsageError: with its last words, if it ended instead, or took too long.
+            OSError: if somebody killed it.
         """
         deadline = time.monotonic() + timeout_s
         while not self._answers():
             if self.exit_code is not None:
                 if self.exit_code < 0:
-                    raise UsageError(
+                    raise OSError(
                         f"a server was ended by {signal.Signals(-self.exit_code).name} at its start"
                     )
                 raise UsageError(

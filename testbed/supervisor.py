@@ -99,7 +99,13 @@ class LocalSupervisor:
         return list(self._groups.values())[-1] if self._groups else []
 
     def apply(self, configuration: Mapping[str, int]) -> tuple[str, ...]:
-        """See ``Supervisor``."""
+        """See ``Supervisor``; servers that somebody kills while they start are started once more."""
+        try:
+            return self._apply(configuration)
+        except OSError:
+            return self._apply(configuration)
+
+    def _apply(self, configuration: Mapping[str, int]) -> tuple[str, ...]:
         flags, changes = self._parted(configuration)
         group = [server for server in self._groups.get(flags, []) if _changed(server, changes)]
         new = [self._start(flags) for _ in range(self._count - len(group))]

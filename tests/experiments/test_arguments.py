@@ -19,6 +19,14 @@ def test_a_mistake_inside_what_hydra_makes_is_one_line(capsys):
     assert capsys.readouterr().err == "warm=0, expected an integer >= 1\n"
 
 
+def test_what_the_system_refuses_is_one_line(capsys):
+    def program():
+        raise OSError("Locust has ended: it said\n nothing")
+
+    assert exit_code(program) == 1
+    assert capsys.readouterr().err == "Locust has ended: it said nothing\n"
+
+
 def test_what_is_nobodys_mistake_is_raised():
     with pytest.raises(ZeroDivisionError):
         exit_code(lambda: print(1 / 0))

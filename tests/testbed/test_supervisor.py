@@ -19,6 +19,7 @@ from saved_models import dense
 from server_process import CALL_TIMEOUT_S, ROOT, environment, gone, predict_request, wait_until_gone
 
 from serving.errors import UsageError
+from testbed.local_server import LocalServer
 from testbed.supervisor import LocalSupervisor
 from testbed.zygote import Zygote
 
@@ -56,6 +57,29 @@ def answer(address: str) -> np.ndarray:
     from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
     return tf.make_ndarray(PredictResponse.FromString(predict(address)).outputs["y"])
+
+
+def test_a_server_that_is_killed_while_it_starts_is_started_once_more(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait, killed = LocalServer.wait_until_ready, []
+
+    def wait_or_kill(server: LocalServer, timeout_s: float = 120.0) -> None:
+        if len(killed) < deaths:
+            os.kill(server.pid, signal.SIGKILL)
+            killed.append(server.pid)
+        wait(server, timeout_s)
+
+    monkeypatch.setattr(LocalServer, "wait_until_ready", wait_or_kill)
+    for deaths in (1, 2):
+        killed.clear()
+        with LocalSupervisor(flags(exported), warm=1) as one:
+            if deaths == 1:
+                (address,) = one.apply(cpu(1, 1, 1))
+                np.testing.assert_allclose(answer(address), dense(X), rtol=1e-6)
+            else:
+                with pytest.raises(OSError, match="ended by SIGKILL at its start"):
+                    one.apply(cpu(1, 1, 1))
 
 
 def test_what_is_asked_for_is_what_the_server_runs_with(supervisor: LocalSupervisor) -> None:
