@@ -44,10 +44,11 @@ def exit_code(program: Callable[[], None]) -> int:
     """Run a program that keeps what it has finished: 2 after wrong usage, 1 after an interruption, else 0.
 
     Either of the two is one line on stderr, and so is what the operating system refuses (1). SIGTERM
-    interrupts as Ctrl-C does, so that what was started ends.
+    interrupts as Ctrl-C does, so that what was started ends; Ctrl-C does, too, where a script's ``&`` has
+    handed it down ignored.
     """
     try:
-        with _interrupted_by(signal.SIGTERM):
+        with _interrupted_by(signal.SIGINT), _interrupted_by(signal.SIGTERM):
             program()
     except OSError as error:
         print(" ".join(str(error).split()), file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 from hydra.utils import instantiate
@@ -33,18 +34,23 @@ def test_what_is_nobodys_mistake_is_raised():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_interruption_lets_the_program_end_what_it_started(capsys, number):
+@pytest.mark.parametrize("before", [signal.SIG_IGN, signal.default_int_handler])
+def test_an_interruption_lets_the_program_end_what_it_started(capsys, number, before):
     ended = []
 
     def program():
         try:
             os.kill(os.getpid(), number)
-            signal.pause()
+            time.sleep(10)
+            pytest.fail("it was not interrupted")
         finally:
             ended.append(True)
 
-    before = signal.getsignal(signal.SIGTERM)
-    assert exit_code(program) == 1
+    found = signal.signal(number, before)
+    try:
+        assert exit_code(program) == 1
+        assert signal.getsignal(number) == before
+    finally:
+        signal.signal(number, found)
     assert ended
     assert "goes on from here" in capsys.readouterr().err
-    assert signal.getsignal(signal.SIGTERM) == before
