@@ -7,7 +7,7 @@ from experiments.studies import both_worlds
 from experiments.studies.both_worlds import both, kendall, said, told_apart
 
 
-def slots(costs, seed=0, count=40):
+def slots(costs, seed=0, count=60):
     draw = np.random.default_rng(7)
     return pd.DataFrame(
         [
