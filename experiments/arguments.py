@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
+
+from serving.errors import UsageError
 
 
 def parse(arguments: Sequence[str], defaults: Mapping[str, Any], text: str = "") -> dict[str, Any]:
@@ -38,6 +41,17 @@ def parse_some(
     """As ``parse``, but what is no setting of the program is handed back: hydra overrides."""
     mine = [one for one in arguments if one.startswith("-") or one.partition("=")[0] in defaults]
     return parse(mine, defaults, text), [one for one in arguments if one not in mine]
+
+
+def require_positive(options: Mapping[str, Any], names: Sequence[str]) -> None:
+    """See that options are numbers above 0, and finite.
+
+    Raises:
+        UsageError: for the first that is not.
+    """
+    for name in names:
+        if not 0 < options[name] < math.inf:
+            raise UsageError(f"{name}={options[name]}, expected a finite number > 0")
 
 
 def exit_code(program: Callable[[], None]) -> int:

@@ -12,7 +12,6 @@ settings of ``experiments.run`` (``seed=1``, ``system.request_parallelism=[1,2]`
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from typing import Any, cast
 from hydra.utils import instantiate
 from tqdm import tqdm
 
-from experiments.arguments import exit_code, parse_some
+from experiments.arguments import exit_code, parse_some, require_positive
 from experiments.build import build_system
 from experiments.calibration.closed_loop_system import ClosedLoopSystem
 from experiments.calibration.hardware_file import label, write_fit
@@ -75,9 +74,7 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
 def _calibrate(options: dict[str, Any], overrides: Sequence[str]) -> None:
     if options["stage"] not in _STAGES:
         raise UsageError(f"stage={options['stage']}, choose from {list(_STAGES)}")
-    for key in ("budget", "visits", "window_s", "attempts"):
-        if not 0 < options[key] < math.inf:
-            raise UsageError(f"{key}={options[key]}, expected a finite number > 0")
+    require_positive(options, ("budget", "visits", "window_s", "attempts"))
     plain = settings(overrides)
     names = knobs(plain)
     file = Path(options["profile"].replace("MODEL", label(plain["model"]["name"], names)))

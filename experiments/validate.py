@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from hydra.utils import instantiate
 
-from experiments.arguments import exit_code, parse_some
+from experiments.arguments import exit_code, parse_some, require_positive
 from experiments.build import build_system, read_yaml
 from experiments.calibrate import cores, knobs, settings
 from experiments.calibration import replay
@@ -104,9 +104,7 @@ def _simulator(plain: dict[str, Any], hardware: dict[str, Any]) -> SimulatedServ
 def _validate(options: dict[str, Any], overrides: Sequence[str]) -> None:
     if options["stage"] not in _STAGES:
         raise UsageError(f"stage={options['stage']}, choose from {list(_STAGES)}")
-    for key in ("budget", "visits", "window_s", "attempts"):
-        if not 0 < options[key] < math.inf:
-            raise UsageError(f"{key}={options[key]}, expected a finite number > 0")
+    require_positive(options, ("budget", "visits", "window_s", "attempts"))
     plain = settings(overrides)
     model = plain["model"]["name"]
     called = label(model, knobs(plain))

@@ -1,9 +1,10 @@
 """Agents on real servers: ``python -m experiments.studies.testbed [experiment=testbed] [target=FOLDER]``.
 
 Reads the finished runs of ``experiments.interleave experiment=testbed`` (folders ``testbed_<workload>``) and
-the costs that ``experiments.truth experiment=testbed`` measured; writes slots.csv (all rows), agents.md and
-.csv, grid.md, and a figure like the paper's Fig. 11. A run has one seed, so intervals are over its turns:
-blocks of slots in which all agents met the same requests, one after another.
+the costs that ``experiments.truth experiment=testbed`` measured (``table=FILE``, else the one that the runs
+name, ``none`` for none); writes slots.csv (all rows), agents.md and .csv, grid.md, and a figure like the
+paper's Fig. 11. A run has one seed, so intervals are over its turns: blocks of slots in which all agents met
+the same requests, one after another.
 """
 
 from __future__ import annotations
@@ -115,10 +116,10 @@ def _slots(run: Run) -> pd.DataFrame:
 
 def _table(option: str, runs: Sequence[Run]) -> Path | None:
     """Where the costs of all configurations are: as told, else as a run's settings say."""
-    named = [run.config["table"].get("measured") for run in runs] if not option else [option]
-    return next(
-        (Path(one) for one in named if one and one != "none" and (option or Path(one).exists())), None
-    )
+    if option:
+        return None if option == "none" else Path(option)
+    named = (run.config["table"].get("measured") for run in runs)
+    return next((Path(one) for one in named if one and Path(one).exists()), None)
 
 
 def _grid(table: Path) -> pd.DataFrame:
