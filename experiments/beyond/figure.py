@@ -13,6 +13,7 @@ from experiments.beyond.comparison import TAU, improvements, profiles
 from experiments.beyond.conditions import AGENTS, CASES, ORACLE
 from experiments.beyond.table import Scores
 from experiments.figures import style
+from experiments.figures.layout import log_ticks
 
 _DRAWN = tuple(one for one in AGENTS if one != ORACLE)
 _BOUND = 1.25
@@ -78,7 +79,7 @@ def _profiles(axis: Axes, drawn: pd.DataFrame) -> None:
     axis.set_xscale("log")
     axis.set_xlim(TAU[0], TAU[-1])
     axis.set_ylim(0, 1.02)
-    style.log_ticks(axis.xaxis)
+    log_ticks(axis.xaxis)
     axis.set_xlabel("mean cost over the oracle's")
 
 

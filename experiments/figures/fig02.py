@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
+from experiments.figures.layout import legend_below, lettered, share_x, stacked
+from experiments.figures.style import Drawing, NotYetComputedError
 from experiments.surface import Surface, read_surface
 from sim.hardware import cpu_profile
 
@@ -37,16 +37,17 @@ def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 
         "latency_at_1_rps": (surface.cost[sequential] / surface.cost, "mean latency at 1 request/s"),
         "saturated_throughput": (throughput / throughput[sequential], "throughput when saturated"),
     }
-    figure, axes = plt.subplots(1, 2, figsize=(WIDE_INCHES, 2.6))
+    figure, axes = stacked((1.5, 1.5), legend_rows=2)
+    share_x(axes)
+    lettered(axes, (title for _, title in panels.values()))
     parts, says = [], []
     for panel, (measure, (speed_up, title)) in zip(axes, panels.items(), strict=True):
         data = _along_the_knobs(surface, speed_up).assign(measure=measure)
         _panel(panel, data, float(speed_up.max()))
-        panel.set_title(title)
         parts.append(data)
         says.append(_says(title, surface, speed_up, data))
-    axes[0].set_ylabel("speed-up over (1, 1, 1)")
-    axes[0].legend(loc="upper left", ncols=2)
+    axes[-1].set_xlabel("parallelism")
+    legend_below(figure, axes[0].lines, columns=3)
     return Drawing(
         name="fig02",
         title="Fig. 2: performance of Inception V3 on the CPU against its parallelism",
@@ -56,10 +57,10 @@ def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 
         ),
         caption=(
             f"Each knob alone with the two others at 1, and all three at the same value; dashed: the best of "
-            f"all configurations. Left: mean latency at {LOAD_RPS:g} request/s, nearly without queueing "
-            f"(exhaustive simulation). Right: requests completed per second with every place taken (from the "
+            f"all configurations. (a) Mean latency at {LOAD_RPS:g} request/s, nearly without queueing "
+            f"(exhaustive simulation). (b) Requests completed per second with every place taken (from the "
             f"profile's curves). {' '.join(says)} Profile {surface.plain['hardware']['name']} was made to "
-            "meet the 10 x of the right panel within 25 %."
+            "meet the 10 x of (b) within 25 %."
         ),
         figure=figure,
         data=pd.concat(parts, ignore_index=True),
@@ -91,9 +92,9 @@ def _panel(axes: Axes, data: pd.DataFrame, best: float) -> None:
         mine = data[data["knob"] == knob]
         axes.plot(mine["value"], mine["speed_up"], color=colour, marker="o", markersize=3, label=knob)
     axes.axhline(best, color="#000000", linestyle="--", linewidth=0.8, label="best of all")
-    axes.set_ylim(0, best * 1.35)
+    axes.set_ylim(0, best * 1.1)
     axes.set_xticks(sorted(data["value"].unique()))
-    axes.set_xlabel("parallelism")
+    axes.set_ylabel("speed-up over (1, 1, 1)")
 
 
 def _says(title: str, surface: Surface, speed_up: NDArray[np.float64], data: pd.DataFrame) -> str:

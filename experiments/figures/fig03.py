@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
+from experiments.figures.layout import legend_below, lettered, log_ticks, share_x, stacked
+from experiments.figures.style import Drawing, NotYetComputedError
 from experiments.surface import (
     Surface,
     pair_differences,
@@ -35,17 +35,19 @@ def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 
     if surface is None:
         raise NotYetComputedError("python -m experiments.truth experiment=fig03")
     ratio = pair_ratios(surface.cost)
-    figure, axes = plt.subplots(1, 2, figsize=(WIDE_INCHES, 2.6), sharey=True, sharex=True)
+    figure, axes = stacked((1.5, 1.5), legend_rows=2)
+    share_x(axes)
+    axes[0].sharey(axes[1])
+    lettered(axes, BANDS.values())
     parts, says = [], []
-    for panel, (zero_distance, title) in zip(axes, BANDS.items(), strict=True):
+    for panel, zero_distance in zip(axes, BANDS, strict=True):
         distance = pair_distances(surface.space, zero_distance)
         bins = _by_distance(distance, ratio).assign(zero_distance=zero_distance)
         _panel(panel, bins)
-        panel.set_title(title)
         parts.append(bins)
         says.append(_says(zero_distance, distance, ratio, pair_differences(surface.cost), bins))
-    axes[0].set_ylabel("cost ratio of a pair")
-    axes[0].legend(loc="upper left", ncols=2)
+    axes[-1].set_xlabel("Euclidean distance (grid steps)")
+    legend_below(figure, axes[0].get_legend_handles_labels()[0], columns=2)
     return Drawing(
         name="fig03",
         title="Fig. 3: difference in cost against distance of two configurations, CPU, 14 requests/s",
@@ -90,9 +92,9 @@ def _panel(axes: Axes, bins: pd.DataFrame) -> None:
     axes.plot(at, bins["p50_ratio"], color="#0072B2", marker=".", label="median")
     axes.plot(at, bins["geometric_mean_ratio"], color="#D55E00", linestyle="--", label="geometric mean")
     axes.set_yscale("log")
-    axes.set_ylim(1, 4 * bins["p90_ratio"].max())
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_xlabel("Euclidean distance (grid steps)")
+    axes.set_ylim(1, 1.3 * bins["p90_ratio"].max())
+    log_ticks(axes.yaxis)
+    axes.set_ylabel("cost ratio of a pair")
 
 
 def _says(

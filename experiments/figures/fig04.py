@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
+from experiments.figures.layout import lettered, stacked
+from experiments.figures.style import Drawing, NotYetComputedError
 from experiments.surface import read_surface
 
 LOAD_RPS = 14.0
@@ -33,11 +33,10 @@ def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 
         _around(grid.index.to_numpy(), best["inter_op_parallelism"]),
         _around(grid.columns.to_numpy(), best["request_parallelism"]),
     ]
-    figure, axes = plt.subplots(1, 2, figsize=(WIDE_INCHES, 2.9))
-    for panel, shown, title in zip(
-        axes, (grid, zoomed), ("all configurations", "around the best one"), strict=True
-    ):
-        heatmap(panel, shown, title, "mean cost (s)", annotate=shown is zoomed)
+    figure, axes = stacked((2.4, 2.0))
+    lettered(axes, ("all configurations", "around the best one"))
+    for panel, shown in zip(axes, (grid, zoomed), strict=True):
+        heatmap(panel, shown, "mean cost (s)", annotate=shown is zoomed)
         panel.set_xlabel("request parallelism")
         panel.set_ylabel("inter-op parallelism")
     spread = data["cost_s"].max() / data["cost_s"].min()
@@ -50,7 +49,7 @@ def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 
         ),
         caption=(
             f"Noise-free mean cost in seconds (a lost request counts as 5 s), lighter is lower; 0 is the "
-            f"system's own default. Worst over best {spread:.0f} x; zoomed region worst over best "
+            f"system's own default. (a) Worst over best {spread:.0f} x. (b) Worst over best "
             f"{zoomed.to_numpy().max() / zoomed.to_numpy().min():.2f} x, median step within it "
             f"{median_step(zoomed.to_numpy()):.2f} x. Profile {surface.plain['hardware']['name']}, "
             f"exhaustive simulation, standard error at most 1 % but in {int(data['capped'].sum())} of "
@@ -75,12 +74,11 @@ def _around(values: np.ndarray, centre: float) -> np.ndarray:
     return inner[first : first + 2 * ZOOM + 1]
 
 
-def heatmap(axes: Axes, grid: pd.DataFrame, title: str, label: str, annotate: bool) -> None:
+def heatmap(axes: Axes, grid: pd.DataFrame, label: str, annotate: bool) -> None:
     """Costs over two knobs (rows and columns of the grid), lighter is lower."""
     costs = grid.to_numpy()
     norm = LogNorm(costs.min(), costs.max())
     image = axes.imshow(costs, origin="lower", cmap="viridis_r", norm=norm, aspect="auto")
-    axes.set_title(title)
     axes.set_xticks(range(len(grid.columns)), [str(value) for value in grid.columns])
     axes.set_yticks(range(len(grid.index)), [str(value) for value in grid.index])
     axes.grid(False)

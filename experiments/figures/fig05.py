@@ -9,7 +9,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from experiments.figures.fig04 import heatmap, median_step
-from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
+from experiments.figures.layout import lettered, stacked
+from experiments.figures.style import Drawing, NotYetComputedError
 from experiments.surface import Surface, read_surface
 
 LOAD_RPS = 61.0
@@ -19,7 +20,8 @@ GRIDS = {"fig05": ("timeouts up to 0.1 s", "ms", 1000), "fig05_code": ("the auth
 
 def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 - needs tables, no runs
     """Draw from the tables of ``experiment=fig05`` and ``fig05_code``, or of those with further overrides."""
-    figure, axes = plt.subplots(1, 2, figsize=(WIDE_INCHES, 3.1))
+    figure, axes = stacked((2.1, 2.1))
+    lettered(axes, (title for title, _, _ in GRIDS.values()))
     parts, says = [], []
     for panel, (experiment, (title, unit, unit_us)) in zip(axes, GRIDS.items(), strict=True):
         surface = read_surface(experiment, LOAD_RPS, overrides)
@@ -32,10 +34,9 @@ def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 
         shown = 1000 * grid.set_axis(
             [f"{timeout_us / unit_us:g}" for timeout_us in sorted(set(data["batch_timeout_us"]))], axis=1
         )
-        heatmap(panel, shown, title, "mean cost (ms)", annotate=experiment == "fig05")
+        heatmap(panel, shown, "mean cost (ms)", annotate=experiment == "fig05")
         panel.set_xlabel(f"batch timeout ({unit})")
         panel.set_ylabel("batch threads")
-        panel.tick_params(axis="x", rotation=45)
         parts.append(data.assign(grid=experiment))
         says.append(_says(title, surface, grid))
         hardware = surface.plain["hardware"]["name"]
@@ -49,7 +50,7 @@ def draw(runs: Path, overrides: Sequence[str] = ()) -> Drawing:  # noqa: ARG001 
         caption=(
             f"Noise-free mean cost (a lost request counts as 5 s), lighter is lower; each panel "
             f"has its own scale; 0 batch threads disable batching. {' '.join(says)} Profile "
-            f"{hardware}, exhaustive simulation; it was made to vary at least 2 x over the left panel."
+            f"{hardware}, exhaustive simulation; it was made to vary at least 2 x over (a)."
         ),
         figure=figure,
         data=pd.concat(parts, ignore_index=True),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from experiments.convergence import first_passage, settles, settles_q
-from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
+from experiments.figures.layout import called, legend_below, lettered, share_x, stacked
+from experiments.figures.style import Drawing, NotYetComputedError
 from experiments.results import Run, finished_runs
 from experiments.statistics import Estimate, bootstrap, median
 
@@ -34,21 +34,17 @@ def drawing(runs: pd.DataFrame) -> Drawing:
     """The figure of what the runs came to: one row per run, see ``_outcome``."""
     summary = medians(runs)
     gammas = sorted(runs["gamma"].unique())
-    figure, axes = plt.subplots(
-        len(gammas), 2, figsize=(WIDE_INCHES, 2.4 * len(gammas)), sharex=True, squeeze=False
-    )
+    figure, axes = stacked([1.5, 1.2] * len(gammas), legend_rows=3)
+    share_x(axes)
+    lettered(axes, (f"{what}, discount {gamma:g}" for gamma in gammas for what in ("time", "error")))
     slots = int(runs["slots"].max())
-    for row, gamma in zip(axes, gammas, strict=True):
+    for times, errors, gamma in zip(axes[::2], axes[1::2], gammas, strict=True):
         mine, middle = runs[runs["gamma"] == gamma], summary[summary["gamma"] == gamma]
-        _times(row[0], mine, middle, slots)
-        _errors(row[1], mine, middle)
-        row[0].set_title(f"discount {gamma:g}", loc="left")
-    for bottom in axes[-1]:
-        bottom.set_xlabel("radius of the region (grid steps)")
-    axes[0, 0].scatter([], [], color="#666666", s=14, marker="^", label="never within the run")
-    times, errors = (one.get_legend_handles_labels() for one in axes[0])
-    figure.legend(*times, loc="outside lower left", ncols=2)
-    figure.legend(*errors, loc="outside lower right", ncols=2)
+        _times(times, mine, middle, slots)
+        _errors(errors, mine, middle)
+    axes[-1].set_xlabel("radius of the region (grid steps)")
+    axes[0].scatter([], [], color="#666666", s=14, marker="^", label="never within the run")
+    legend_below(figure, [one for axis in axes[:2] for one in axis.get_legend_handles_labels()[0]], columns=2)
     return Drawing(
         name="fig09",
         title="Fig. 9: RRL at a constant load, convergence and error against the radius of the region",
@@ -60,10 +56,10 @@ def drawing(runs: pd.DataFrame) -> Drawing:
             f"Preset rrl_paper with the constant estimator, 14 requests/s, {slots} slots, "
             f"{runs['seed'].nunique()} seed(s); dots are seeds, lines medians over seeds, bars "
             "and bands their 95 % bootstrap intervals (a bar that ends at the triangles has no upper end). "
-            "Left: slots until Q stays within 10 % of its end and had half the run to show it (conv. of Q), "
-            "and until the noise-free gap to the best configuration, averaged over 25 slots, is first at "
-            "most 1.25 (first passage) or stays so (settled); triangles at the top are seeds that never got "
-            "there. Right: errors at the end of the run."
+            f"{called(0, len(axes))} Slots until Q stays within 10 % of its end and had half the run to "
+            "show it (conv. of Q), and until the noise-free gap to the best configuration, averaged over 25 "
+            "slots, is first at most 1.25 (first passage) or stays so (settled); triangles at the "
+            f"top are seeds that never got there. {called(1, len(axes))} Errors at the end of the run."
         ),
         figure=figure,
         data=pd.concat([runs.assign(what="run"), summary], ignore_index=True),
@@ -131,7 +127,7 @@ def _times(axes: Axes, runs: pd.DataFrame, summary: pd.DataFrame, slots: int) ->
         middle, high = middle.where(np.isfinite(middle)), high.clip(upper=never_at)
         there = middle.dropna()
         bars = [there - low[there.index], high[there.index] - there]
-        axes.plot(middle.index + shift, middle, ".-", color=colour, label=name)
+        axes.plot(middle.index + shift, middle, "o-", markersize=3.5, color=colour, label=name)
         axes.errorbar(there.index + shift, there, bars, fmt="none", color=colour, elinewidth=0.8, capsize=2)
     axes.axhline(slots * 1.12, color="#999999", linewidth=0.6, linestyle="--")
     axes.set_yscale("log")
@@ -143,8 +139,8 @@ def _times(axes: Axes, runs: pd.DataFrame, summary: pd.DataFrame, slots: int) ->
 
 def _errors(axes: Axes, runs: pd.DataFrame, summary: pd.DataFrame) -> None:
     for column, name, colour in (
-        ("prediction_error", "median error of predicted cost", "#D55E00"),
-        ("q_star_distance", "distance of Q from the true Q*", "#666666"),
+        ("prediction_error", "median error of prediction", "#D55E00"),
+        ("q_star_distance", "distance of Q from Q*", "#666666"),
     ):
         axes.scatter(runs["radius"], 100 * runs[column], color=colour, s=8, alpha=0.6, linewidths=0)
         middle, low, high = (100 * one for one in _bars(summary, column))

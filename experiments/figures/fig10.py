@@ -8,11 +8,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from experiments.arms import Arm, RunSummary
+from experiments.figures.layout import called, legend_below, lettered, log_ticks, stacked
 from experiments.figures.over_time import WINDOW, line, smoothed
-from experiments.figures.style import WIDE_INCHES, Drawing, NotYetComputedError
+from experiments.figures.style import Drawing, NotYetComputedError
 from experiments.radius_arms import FAMILIES, Family, families
 from experiments.results import finished_runs
 from experiments.statistics import Estimate, bootstrap, mean
@@ -25,17 +27,12 @@ def draw(runs: Path) -> Drawing:
     found = families(finished_runs(runs))
     if not found:
         raise NotYetComputedError("python -m experiments.run --multirun experiment=fig10 (see make paper)")
-    figure, axes = plt.subplots(
-        2, len(found), figsize=(WIDE_INCHES, 4.8), squeeze=False, height_ratios=[1.3, 1]
-    )
+    figure, axes = stacked([1.75, 1.35] * len(found), legend_rows=3)
+    lettered(axes, (title for name in found for title in _titles(name)))
     drawn = []
-    for column, (name, family) in zip(axes.T, found.items(), strict=True):
-        drawn += [_over_time(column[0], name, family), _averages(column[1], name, family)]
-        column[0].set_title(f"{name}: {' against '.join(reversed(FAMILIES[name]))}", loc="left")
-    axes[0, 0].set_ylabel("cost per slot (s)")
-    axes[1, 0].set_ylabel("mean over the run (s)")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    for over_time, averages, (name, family) in zip(axes[::2], axes[1::2], found.items(), strict=True):
+        drawn += [_over_time(over_time, name, family), _averages(averages, name, family)]
+    legend_below(figure, axes[0].lines, columns=3)
     data = pd.concat(drawn, ignore_index=True)
     return Drawing(
         name="fig10",
@@ -46,43 +43,54 @@ def draw(runs: Path) -> Drawing:
         ),
         caption=(
             f"{min(family.slots for family in found.values())} slots, {data['seeds'].min()} seed(s) or more "
-            "of each. Left: as the paper writes the agents; right: our robust presets. Top: cost per slot "
+            "of each; paper: as the paper writes the agents, robust: our robust presets. "
+            f"{called(0, len(axes))} Cost per slot "
             f"(mean latency, lost requests counted as 5 s), moving average over {WINDOW} slots, mean over "
-            "seeds. Bottom: mean over the whole run, learning included, of cost (dots, lines) and of the "
-            "latency of completed requests (crosses, dotted lines). Bands and bars: 95 % bootstrap "
-            "intervals over seeds. Mean cost: " + _said(data) + "."
+            f"seeds. {called(1, len(axes))} Mean over the whole run, learning included, of cost (dots, "
+            "lines) and of the latency of completed requests (crosses, dotted lines). Bands and bars: "
+            "95 % bootstrap intervals over seeds. Mean cost: " + _said(data) + "."
         ),
         figure=figure,
         data=data,
     )
 
 
+def _titles(name: str) -> tuple[str, str]:
+    return f"{name}: {' against '.join(reversed(FAMILIES[name]))}", f"{name}: mean over the run"
+
+
 def _over_time(axes: Axes, family_name: str, family: Family) -> pd.DataFrame:
-    radii = list(family.fixed)
-    shades = plt.get_cmap("Blues")(np.linspace(0.35, 1.0, len(radii)))
     drawn = []
-    for radius, shade in zip(radii, shades, strict=True):
+    for radius, shade in _shades(family).items():
         drawn.append(_line(axes, family.fixed[radius], f"radius {radius:g}", shade))
     for credit, arm in family.adaptive.items():
-        drawn.append(_line(axes, arm, *_CREDITS[credit]))
+        drawn.append(_line(axes, arm, *_CREDITS[credit], width=1.5))
     axes.set_yscale("log")
+    log_ticks(axes.yaxis)
+    axes.set_ylabel("cost per slot (s)")
     axes.set_xlabel("time (min)")
     return pd.concat(drawn).assign(family=family_name)
 
 
-def _line(axes: Axes, arm: Arm, label: str, colour: object) -> pd.DataFrame:
+def _shades(family: Family) -> dict[float, str]:
+    """A colour per fixed radius, dark to light, for all readers apart from one another and from RRL Plus."""
+    map_ = plt.get_cmap("viridis")
+    return dict(zip(family.fixed, map(to_hex, map_(np.linspace(0, 0.9, len(family.fixed)))), strict=True))
+
+
+def _line(axes: Axes, arm: Arm, label: str, colour: str, width: float = 0.9) -> pd.DataFrame:
     drawn = smoothed(arm, "cost")
-    line(axes, drawn, label, colour)
+    line(axes, drawn, label, colour, width=width)
     return drawn.rename(columns={"value": "seconds"}).assign(arm=label, what="moving average of cost")
 
 
 def _averages(axes: Axes, family_name: str, family: Family) -> pd.DataFrame:
-    rows = []
+    rows, shades = [], _shades(family)
     for radius, summaries in family.fixed_summaries.items():
         for what, marker, shift in (("cost_s", "o", -0.06), ("mean_latency_s", "x", 0.06)):
             one = _mean(summaries, what)
             bar = [[one.value - one.low], [one.high - one.value]]
-            axes.errorbar([radius + shift], [one.value], bar, fmt=marker, color="#0072B2", markersize=4)
+            axes.errorbar([radius + shift], [one.value], bar, fmt=marker, color=shades[radius], zorder=3)
             rows.append(_row(f"radius {radius:g}", what, one))
     for credit, summaries in family.adaptive_summaries.items():
         label, colour = _CREDITS[credit]
@@ -94,6 +102,7 @@ def _averages(axes: Axes, family_name: str, family: Family) -> pd.DataFrame:
             rows.append(_row(label, what, one))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("fixed radius (grid steps)")
+    axes.set_ylabel("mean (s)")
     return pd.DataFrame(rows).assign(family=family_name)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from experiments.arms import Arm
 from experiments.figures import tails
 from experiments.figures.conditions import Compared, Condition, compared, seeds_said
-from experiments.figures.style import WIDE_INCHES, Drawing, label
+from experiments.figures.layout import legend_below, lettered, stacked
+from experiments.figures.style import Drawing, label
 from experiments.results import Run
 
 CONDITIONS = (
@@ -24,17 +24,16 @@ CONDITIONS = (
 def draw(runs: Path) -> Drawing:
     """Draw from the runs of ``experiment=fig14``."""
     panels = compared(runs, "fig14", CONDITIONS)
-    figure, axes = plt.subplots(1, 3, figsize=(WIDE_INCHES, 2.9), sharey=True)
+    figure, axes = stacked([1.55] * len(panels), legend_rows=3)
+    lettered(axes, (panel.condition.title for panel in panels))
     parts = []
-    for axis, panel, letter in zip(axes, panels, "abc", strict=True):
+    for axis, panel in zip(axes, panels, strict=True):
         slo_s = panel.settings["objective"]["slo_s"]
         drawn = tails.agents(axis, panel.by_preset, slo_s)
-        axis.set_title(f"({letter}) {panel.condition.title}", loc="left")
-        axis.set_xlabel("latency x (s)")
+        axis.set_ylabel("P(latency > x)")
         parts.append(drawn.assign(model=panel.condition.model, system=panel.condition.system))
-    axes[0].set_ylabel("P(latency > x)")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5)
+    axes[-1].set_xlabel("latency x (s)")
+    legend_below(figure, axes[0].lines, columns=3)
     shared = panels[0].settings
     return Drawing(
         name="fig14",

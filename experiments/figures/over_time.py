@@ -33,9 +33,11 @@ def smoothed(arm: Arm, column: str) -> pd.DataFrame:
     return drawn.replace([-np.inf, np.inf], np.nan)  # unknown where a seed has no value at all
 
 
-def line(axes: Axes, drawn: pd.DataFrame, name: str, colour: object, dashes: str = "-") -> None:
+def line(
+    axes: Axes, drawn: pd.DataFrame, name: str, colour: str, dashes: str = "-", width: float = 1.1
+) -> None:
     """Draw what ``smoothed`` returned."""
-    axes.plot(drawn["minute"], drawn["value"], dashes, color=colour, label=name)
+    axes.plot(drawn["minute"], drawn["value"], dashes, color=colour, label=name, linewidth=width)
     axes.fill_between(drawn["minute"], drawn["low"], drawn["high"], color=colour, alpha=0.15, linewidth=0)
 
 
@@ -54,8 +56,8 @@ def arrivals(axes: Axes, arm: Arm) -> int:
     """Requests per second of the arm's first seed, whose number is returned; all agents met the same ones."""
     seed, run = next(iter(arm.runs.items()))
     slots = run.table("slots")
-    axes.plot(slots["minute"], slots["load_rps"], color="#bbbbbb", linewidth=0.7, label="measured")
-    axes.plot(slots["minute"], slots["true_load_rps"], color="#333333", label="true mean rate")
+    axes.plot(slots["minute"], slots["load_rps"], color="#bbbbbb", linewidth=0.7, label="arrivals, measured")
+    axes.plot(slots["minute"], slots["true_load_rps"], color="#333333", label="arrivals, true mean")
     return seed
 
 

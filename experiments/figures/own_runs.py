@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from experiments.figures.layout import legend_below, lettered, log_ticks, share_x, stacked
 from experiments.figures.over_time import WINDOW
 from experiments.figures.style import (
-    WIDE_INCHES,
     Drawing,
     NotYetComputedError,
     colour,
     dashes,
     in_order,
     label,
-    log_ticks,
     rolling,
 )
 from experiments.results import finished_runs, slots_of
@@ -37,9 +35,13 @@ def draw(runs: Path) -> Drawing:
     if rows.empty:
         raise NotYetComputedError(f"python -m experiments.run; {runs} holds no finished run")
     _refuse_mixtures(runs, rows)
-    figure, axes = plt.subplots(2, 1, figsize=(WIDE_INCHES, 4.2), sharex=True, height_ratios=[1, 1.6])
+    figure, axes = stacked((0.9, 1.7), legend_rows=2 + rows["preset"].nunique() // 2)
+    share_x(axes)
+    lettered(axes, (f"arrivals, seed {rows['seed'].min()}", "mean latency, lost requests counted as 5 s"))
     _arrivals(axes[0], rows)
     data = _latencies(axes[1], rows)
+    handles = [one for axis in reversed(axes) for one in axis.get_legend_handles_labels()[0]]
+    legend_below(figure, handles, columns=2)
     seeds = rows["seed"].nunique()
     first = rows.iloc[0]
     return Drawing(
@@ -88,13 +90,15 @@ def _by_seed(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
 def _arrivals(axes: Axes, rows: pd.DataFrame) -> None:
     one_agent = rows[rows["preset"] == rows["preset"].iloc[0]]
     one_seed = one_agent[one_agent["seed"] == one_agent["seed"].min()]
-    axes.plot(one_seed["minute"], one_seed["load_rps"], color="#bbbbbb", linewidth=0.7, label="measured")
-    axes.plot(one_seed["minute"], one_seed["true_load_rps"], color="#333333", label="true mean rate")
+    axes.plot(
+        one_seed["minute"], one_seed["load_rps"], color="#bbbbbb", linewidth=0.7, label="arrivals, measured"
+    )
+    minute = one_seed["minute"]
+    axes.plot(minute, one_seed["load_rps"], color="#bbbbbb", linewidth=0.7, label="arrivals, measured")
+    axes.plot(minute, one_seed["true_load_rps"], color="#333333", label="arrivals, true mean")
     axes.set_ylim(bottom=0)
-    axes.set_xlim(one_seed["minute"].min(), one_seed["minute"].max())
-    axes.set_ylabel("arrivals (1/s)")
-    axes.set_title(f"(a) arrival rate (seed {one_seed['seed'].iloc[0]})", loc="left")
-    axes.legend(ncols=2, loc="lower right")
+    axes.set_xlim(minute.min(), minute.max())
+    axes.set_ylabel("rate (1/s)")
 
 
 def _latencies(axes: Axes, rows: pd.DataFrame) -> pd.DataFrame:
@@ -115,8 +119,6 @@ def _latencies(axes: Axes, rows: pd.DataFrame) -> pd.DataFrame:
     log_ticks(axes.yaxis)
     axes.set_xlabel("time (min)")
     axes.set_ylabel("cost per slot (s)")
-    axes.set_title("(b) mean latency, lost requests counted as 5 s", loc="left")
-    axes.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.22))
     return pd.concat(drawn, ignore_index=True)
 
 

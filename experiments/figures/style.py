@@ -13,13 +13,11 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 COLUMN_INCHES = 3.3  # single column of the paper
-WIDE_INCHES = 6.9
+WIDE_INCHES = 6.9  # both columns
 
 # Okabe-Ito, and Tol's muted set for the rest, safe for colour-blind readers; an agent keeps its colour: the
 # published settings have the full one, our robust settings a lighter one.
@@ -82,7 +80,13 @@ PREPARED = ", prepared"  # in a simulator: looks like the same agent from scratc
 _PUBLISHED = ("{}_paper", "{}_published", "{}")
 
 _SETTINGS: dict[str, Any] = {
-    "font.size": 8,
+    "font.size": 7,  # nothing below 6: a figure is printed as large as it is drawn
+    "axes.titlesize": 7.5,
+    "axes.titlepad": 4,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -90,11 +94,15 @@ _SETTINGS: dict[str, Any] = {
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "legend.fontsize": 7,
-    "lines.linewidth": 1.2,
+    "legend.fontsize": 6.5,
+    "legend.handlelength": 2.0,
+    "legend.columnspacing": 1.2,
+    "legend.labelspacing": 0.3,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 4,
     "figure.constrained_layout.use": True,
     "pdf.fonttype": 42,
-    "savefig.dpi": 200,
+    "savefig.dpi": 300,
 }
 
 
@@ -156,15 +164,6 @@ def _published(preset: str) -> str:
     agent = preset.removesuffix(_TUNED)
     known = (name for form in _PUBLISHED if (name := form.format(agent)) in COLOURS)
     return next(known, agent)
-
-
-def log_ticks(axis: Axis) -> None:
-    """Plain numbers on a logarithmic axis: powers of ten, with 2 and 5 between where there is room."""
-    low, high = axis.get_view_interval()
-    between = (1.0, 2.0, 5.0) if high < 40 * low else (1.0,)
-    axis.set_major_locator(LogLocator(subs=between))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(NullFormatter())
 
 
 def rolling(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:

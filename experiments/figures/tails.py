@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from experiments.arms import Arm
-from experiments.figures.style import SLO_LINE, colour, dashes, label, log_ticks
+from experiments.figures.layout import log_ticks
+from experiments.figures.style import SLO_LINE, colour, dashes, label
 from experiments.results import Run
 from experiments.statistics import bootstrap, mean
 from serving.histogram import BIN_COUNT, EDGES_S
@@ -66,4 +67,5 @@ def agents(axes: Axes, by_preset: Mapping[str, Arm], slo_s: float) -> pd.DataFra
     axes.set_yscale("log")
     axes.set_ylim(LEAST_SHARE, 1)
     log_ticks(axes.xaxis)
+    log_ticks(axes.yaxis)
     return pd.concat(parts, ignore_index=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -18,9 +17,11 @@ from experiments.figures.conditions import (
     compared,
     seeds_said,
 )
-from experiments.figures.style import WIDE_INCHES, Drawing, in_order, label, log_ticks
+from experiments.figures.layout import legend_below, lettered, log_ticks, share_x, stacked
+from experiments.figures.style import Drawing, in_order, label
 
 _WORKLOADS = {"WiKi": "wiki", "Dynamic": "dynamic"}
+_HEIGHTS = (0.8, 1.15, 1.15)  # inches: arrivals, published, tuned
 _ROWS = {"published": (*PUBLISHED, *REFERENCES), "tuned": (*TUNED, *REFERENCES)}
 
 
@@ -45,11 +46,11 @@ def draw(runs: Path, *, name: str, model: str, system: str, title: str, paper_sh
         title=title,
         paper_shows=paper_shows,
         caption=(
-            f"{shared['slots']} slots of {shared['slot_s']:g} s, {seeds_said(panels)}. (a, c) requests per "
-            f"second in each slot. (b, d) cost per slot, which is the mean latency with every lost request "
-            f"counted as {shared['objective']['penalty_s']:g} s, log scale: {over_time.BAND}. Solid: the "
-            "agents as published; dashed: as tuned by us. Mean cost over the whole run, learning included: "
-            f"{_means(panels)}. Profile {shared['hardware']['name']}."
+            f"{shared['slots']} slots of {shared['slot_s']:g} s, {seeds_said(panels)}. (a, d) Requests per "
+            f"second in each slot. Other panels: cost per slot, which is the mean latency with every lost "
+            f"request counted as {shared['objective']['penalty_s']:g} s, log scale: {over_time.BAND}. "
+            "(b, e), solid: the agents as published; (c, f), dashed: as tuned by us. Mean cost over the "
+            f"whole run, learning included: {_means(panels)}. Profile {shared['hardware']['name']}."
         ),
         figure=figure,
         data=data,
@@ -57,29 +58,32 @@ def draw(runs: Path, *, name: str, model: str, system: str, title: str, paper_sh
 
 
 def _draw(panels: list[Compared]) -> tuple[Figure, pd.DataFrame]:
-    figure, axes = plt.subplots(
-        3, 2, figsize=(WIDE_INCHES, 5.2), sharex="col", sharey="row", height_ratios=[1, 1.5, 1.5]
-    )
-    axes[2, 0].sharey(axes[1, 0])
-    parts = []
-    for column, panel, letters in zip(axes.T, panels, ("ab", "cd"), strict=True):
-        seed = over_time.arrivals(column[0], next(iter(panel.by_preset.values())))
-        column[0].set_title(f"({letters[0]}) {panel.condition.title}, seed {seed}", loc="left")
-        for axis, (settings, presets) in zip(column[1:], _ROWS.items(), strict=True):
+    figure, axes = stacked(_HEIGHTS * len(panels), legend_rows=5)
+    arrivals, costs = axes[::3], [axis for place, axis in enumerate(axes) if place % 3]
+    for same in (arrivals, costs):
+        for axis in same[1:]:
+            axis.sharey(same[0])
+    parts, titles = [], []
+    for place, panel in zip(range(0, len(axes), 3), panels, strict=True):
+        top, *below = axes[place : place + 3]
+        share_x((top, *below))
+        seed = over_time.arrivals(top, next(iter(panel.by_preset.values())))
+        titles.append(f"{panel.condition.title}, arrivals, seed {seed}")
+        for axis, (settings, presets) in zip(below, _ROWS.items(), strict=True):
             drawn = over_time.agents(axis, panel.of(presets), "cost")
-            axis.set_yscale("log")
-            axis.set_title(f"({letters[1]}) {settings} settings", loc="left")
+            titles.append(f"{panel.condition.title}, {settings} settings")
             parts.append(drawn.assign(workload=panel.condition.workload, settings=settings))
-        column[-1].set_xlabel("time (min)")
-    axes[0, 0].set_ylim(bottom=0)
-    axes[0, 0].set_ylabel("arrivals (1/s)")
-    axes[0, 0].legend(ncols=2, loc="lower right")
-    for axis in axes[1:, 0]:
+        below[-1].set_xlabel("time (min)")
+        top.set_ylabel("rate (1/s)")
+    lettered(axes, titles)
+    arrivals[0].set_ylim(bottom=0)
+    for axis in costs:
         axis.set_ylabel("cost per slot (s)")
+        axis.set_yscale("log")
         log_ticks(axis.yaxis)
-    lines = {one.get_label(): one for axis in axes[1:, 0] for one in axis.get_lines()}
+    lines = {one.get_label(): one for axis in costs for one in axis.get_lines()}
     named = in_order({preset for panel in panels for preset in panel.by_preset})
-    figure.legend(handles=[lines[label(preset)] for preset in named], loc="outside lower center", ncols=4)
+    legend_below(figure, [*(lines[label(preset)] for preset in named), *arrivals[0].lines], columns=2)
     return figure, pd.concat(parts, ignore_index=True)
 
 

@@ -12,7 +12,8 @@ from experiments.report.markup import element, listing, text
 from serving.errors import UsageError
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_SCALE = 0.55  # CSS pixels per pixel of a picture: a little larger than in print
+_INCH = 130  # CSS pixels per inch of a picture: a third larger than in print
+_METRE = 39.37  # inches
 
 
 def figures(folder: Path, rows: Sequence[Row]) -> str:
@@ -45,11 +46,12 @@ def figure(picture: Path, rows: Sequence[Row], place: str) -> str:
     if not content.startswith(_PNG) or len(content) < 24:
         raise UsageError(f"{picture} is no PNG picture: remove it, or draw it again")
     width, height = struct.unpack(">II", content[16:24])
+    scale = _INCH / _pixels_per_inch(content)
     image = element(
         "img",
         alt=title,
-        width=f"{_SCALE * width:.0f}",
-        height=f"{_SCALE * height:.0f}",
+        width=f"{scale * width:.0f}",
+        height=f"{scale * height:.0f}",
         src=f"data:image/png;base64,{base64.b64encode(content).decode()}",
     )
     beside = "".join(
@@ -67,6 +69,13 @@ def figure(picture: Path, rows: Sequence[Row], place: str) -> str:
         f"<h3>{text(title)}</h3>\n<div class='beside'>{image}\n{element('figcaption', beside)}</div>",
         id=place,
     )
+
+
+def _pixels_per_inch(png: bytes) -> float:
+    """What a PNG says of itself ahead of its pixels; 300, as our figures have, where it says nothing."""
+    at = png.find(b"pHYs", 0, png.find(b"IDAT"))
+    per_metre, _, unit = struct.unpack(">IIB", png[at + 4 : at + 13]) if at > 0 else (0, 0, 0)
+    return per_metre / _METRE if unit == 1 and per_metre else 300.0
 
 
 def _words(path: Path, name: str) -> tuple[str, str, str]:

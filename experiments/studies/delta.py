@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from agents.radius import lattice_radii
 from experiments.arguments import parse
 from experiments.build import build_env
 from experiments.figures import style
+from experiments.figures.layout import legend_below, lettered, share_x, stacked
 from experiments.settings import compose_settings
 from experiments.truth import read_arrays
 from serving.configuration import ConfigurationSpace, ZeroDistance
@@ -96,7 +96,9 @@ def study(overrides: Sequence[str]) -> pd.DataFrame:
 
 def draw(data: pd.DataFrame) -> style.Drawing:
     """Largest and median difference against the radius."""
-    figure, axes = plt.subplots(1, 2, figsize=(style.WIDE_INCHES, 2.6))
+    figure, axes = stacked((1.5, 1.5), legend_rows=1)
+    share_x(axes)
+    lettered(axes, ("largest", "median"))
     for load, colour in zip(SHOWN_RPS, ("#56B4E9", "#0072B2", "#D55E00"), strict=True):
         for zero, line in LINES.items():
             mine = data[(data["load_rps"] == load) & (data["zero_distance"] == zero)]
@@ -104,19 +106,19 @@ def draw(data: pd.DataFrame) -> style.Drawing:
             axes[0].plot(mine["radius"], mine["delta"], line, color=colour, label=name)
             axes[1].plot(mine["radius"], 100 * mine["median_relative"], line, color=colour, label=name)
     for axis in axes:
-        axis.set_xlabel("radius (grid steps)")
-        axis.set_xlim(0, LARGEST)
         axis.set_ylim(bottom=0)
-    axes[0].set_ylabel(r"$\Delta$: largest cost difference (s)")
-    axes[1].set_ylabel("median cost difference (%)")
-    axes[1].legend()
+    axes[-1].set_xlim(0, LARGEST)
+    axes[-1].set_xlabel("radius (grid steps)")
+    axes[0].set_ylabel("cost difference Δ (s)")
+    axes[1].set_ylabel("cost difference (%)")
+    legend_below(figure, axes[0].get_legend_handles_labels()[0], columns=3)
     return style.Drawing(
         name="delta",
         title="Theorem 1's Delta of the simulated service, for the constant estimator",
         paper_shows="The paper calls Delta small for its network (footnote 4), and shows no number.",
         caption=(
             "Pairs of different configurations within a radius, noise-free costs (a lost request counts as "
-            "5 s). Left: the largest difference, which bounds the gap as Delta / (1 - gamma). Right: the "
+            "5 s). (a) The largest difference, which bounds the gap as Delta / (1 - gamma). (b) The "
             "median of the difference over the smaller of the two. Dotted: the system default 0 is the "
             "grid's first point; dashed: it stands where the value that the system then uses stands; solid: "
             "configurations without a 0 only."

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from experiments.figures.style import WIDE_INCHES, Drawing
+from experiments.figures.layout import legend_below, lettered, log_ticks, stacked
+from experiments.figures.style import Drawing
 from experiments.statistics import bootstrap, mean
 
 FEW = 30  # samples; fixed before the study was run
@@ -19,6 +20,7 @@ _LOOK = {
     "adam": ("Adam", "#D55E00"),
 }
 _SETUPS = {"authors": "the authors' set-up", "scaled": "set-up of rrl_nn"}
+_PANELS = ("best learning rate", f"{FEW} samples")
 
 
 def select(
@@ -64,22 +66,23 @@ def adam_and_ftrl(data: pd.DataFrame) -> NDArray[np.float64]:
 
 def draw(data: pd.DataFrame, steps: int) -> Drawing:
     """Error against samples, and against the learning rate with few samples; a row per set-up."""
-    figure, axes = plt.subplots(2, 2, figsize=(WIDE_INCHES, 4.6), squeeze=False)
-    for (setup, title), (left, right) in zip(_SETUPS.items(), axes, strict=True):
+    figure, axes = stacked([1.5] * 2 * len(_SETUPS), legend_rows=3)
+    lettered(axes, (f"{title}, {of}" for title in _SETUPS.values() for of in _PANELS))
+    looks: dict[str, Artist] = {}
+    for setup, by_samples, by_rate in zip(_SETUPS, axes[::2], axes[1::2], strict=True):
         for name in data[data["setup"] == setup]["optimizer"].unique():
-            _over_samples(left, data, setup, name)
-            _over_rates(right, data, setup, name)
-        left.set_title(f"{title}, best learning rate", loc="left")
-        right.set_title(f"{title}, {FEW} samples", loc="left")
-        left.set_ylabel("held-out error (%)")
-        left.legend()
-        for one in (left, right):
+            _over_samples(by_samples, data, setup, name)
+            _over_rates(by_rate, data, setup, name)
+        by_samples.set_xlabel("samples")
+        by_rate.set_xlabel("learning rate")
+        looks |= {str(line.get_label()): line for line in by_samples.lines}
+        for one in (by_samples, by_rate):
+            one.set_ylabel("held-out error (%)")
             _scale(one)
-    axes[0, 1].plot([], [], ":", color="#666666", label="accumulator 0.01")
-    axes[0, 1].plot([], [], "--", color="#666666", label="accumulator 1")
-    axes[0, 1].legend()
-    axes[1, 0].set_xlabel("samples")
-    axes[1, 1].set_xlabel("learning rate")
+    legend: list[Artist] = [looks[label] for label, _ in _LOOK.values() if label in looks]
+    for line, value in ((":", 0.01), ("--", 1)):
+        legend += axes[1].plot([], [], line, color="#666666", label=f"accumulator {value:g}")
+    legend_below(figure, legend, columns=2)
     spreads = [
         f"{label} {_spread(data, setup, name):.2g} x ({title})"
         for setup, title in _SETUPS.items()
@@ -127,6 +130,7 @@ def _over_rates(axes: Axes, data: pd.DataFrame, setup: str, name: str) -> None:
             means = 100 * mean_by_rate(rows)
             axes.plot(means.index, means, style, color=_LOOK[name][1])
     axes.set_xscale("log")
+    log_ticks(axes.xaxis)
 
 
 def _scale(axes: Axes) -> None:
@@ -134,8 +138,9 @@ def _scale(axes: Axes) -> None:
     drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.lines])
     if drawn.max() > 10 * drawn.min():
         axes.set_yscale("log")
+        log_ticks(axes.yaxis)
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
 
 
 def _spread(data: pd.DataFrame, setup: str, name: str) -> float:

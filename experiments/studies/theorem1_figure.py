@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from experiments.figures.style import WIDE_INCHES, Drawing
+from experiments.figures.layout import lettered, log_ticks, stacked
+from experiments.figures.style import Drawing
 from experiments.statistics import Estimate, bootstrap, mean, ratio
 from experiments.studies.theorem1 import NOISES
 
@@ -45,7 +46,8 @@ def draw(data: pd.DataFrame, gamma: float) -> Drawing:
         data: as ``theorem1.study`` returns it, of both noises.
         gamma: discount factor of the study.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(WIDE_INCHES, 2.5))
+    figure, axes = stacked((1.7, 1.7, 1.7))
+    lettered(axes, ("the way to the limit", "the limit's gap", "what a region saves"))
     quiet = data[data["noise"] == NOISES[0]]
     _errors(axes[0], quiet)
     _gaps(axes[1], quiet)
@@ -59,12 +61,12 @@ def draw(data: pd.DataFrame, gamma: float) -> Drawing:
         ),
         caption=(
             f"3 loads, 7 x 7 configurations, discount {gamma:g}, step 1 / visits, loads and configurations "
-            f"uniform, constant estimator, {data['seed'].nunique()} seeds. Left: largest distance of Q from "
-            f"the computed limit of its radius, mean over seeds, noise {NOISES[0]:g} s. Middle: the limit "
-            "against the bound, and Q at the end. Right: slots until Q stays within the given share of its "
-            "limit, at radius 0 over at each radius; the theorem bounds the error, and leaves open constants "
-            "such as the spread of costs within a region, which grows with it. Bands and bars: 95 % "
-            "bootstrap intervals over seeds."
+            f"uniform, constant estimator, {data['seed'].nunique()} seeds. (a) Largest distance of Q from "
+            f"the computed limit of its radius, mean over seeds, noise {NOISES[0]:g} s. (b) The limit "
+            "against the bound, and Q at the end. (c) Slots until Q stays within the given share of its "
+            "limit, at radius 0 over at each radius; dashed: n_delta, the region's mean size. The theorem "
+            "bounds the error, and leaves open constants such as the spread of costs within a "
+            "region, which grows with it. Bands and bars: 95 % bootstrap intervals over seeds."
         ),
         figure=figure,
         data=data,
@@ -87,15 +89,17 @@ def _errors(axes: Axes, data: pd.DataFrame) -> None:
     for _, close in ARRIVALS[:2]:
         axes.axhline(close, color="#999999", linewidth=0.6, linestyle="--")
     axes.set_xlabel("slot")
-    axes.set_ylabel(r"$\|Q_t-Q_\infty\| / \|Q^*\|$")
-    axes.legend(title="radius", ncols=2, loc="lower left")
+    axes.set_ylabel("‖Q - limit‖ / ‖Q*‖")
+    axes.legend(title="radius", title_fontsize=6.5, ncols=2, loc="lower left")
+    log_ticks(axes.xaxis)
+    log_ticks(axes.yaxis)
 
 
 def _gaps(axes: Axes, data: pd.DataFrame) -> None:
     gaps = data.drop_duplicates("radius")
     last = data[data["slot"] == data["slot"].max()].groupby("radius")["to_optimum"]
     reached = [_estimate(values.to_numpy()) for _, values in last]
-    bound, limit = r"bound $\Delta/(1-\gamma)$", r"limit $\|Q_\infty-Q^*\|$"
+    bound, limit = "bound Δ / (1 - discount)", "limit"
     axes.plot(gaps["radius"], gaps["bound"], "--", color="#999999", label=bound)
     axes.plot(gaps["radius"], gaps["limit_to_optimum"], color="#0072B2", label=limit)
     bars = [[one.value - one.low for one in reached], [one.high - one.value for one in reached]]
@@ -113,8 +117,10 @@ def _speed_ups(axes: Axes, data: pd.DataFrame) -> None:
         axes.loglog(speeds["region"], speeds["speed_up"], ".-", color=colour, label=name)
         band = speeds["low"], speeds["high"]
         axes.fill_between(speeds["region"], *band, color=colour, alpha=0.2, linewidth=0)
-    axes.loglog(speeds["region"], speeds["region"], "--", color="#999999", label=r"$n_\delta$")
-    axes.set_xlabel(r"mean size of the region, $n_\delta$")
+    axes.loglog(speeds["region"], speeds["region"], "--", color="#999999", label="as the region's size")
+    axes.set_xlabel("mean size of the region (configurations)")
     axes.set_ylabel("speed-up over radius 0")
-    axes.set_ylim(bottom=0.1)
-    axes.legend(loc="lower right", fontsize=6)
+    axes.set_ylim(bottom=0.03)
+    log_ticks(axes.xaxis)
+    log_ticks(axes.yaxis)
+    axes.legend(loc="lower right")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tests_support import finished_run, run_here
+from tests_support import finished_run, fits_in_print, run_here
 
 from experiments.arms import arms
 from experiments.figures import fig14, fig15, style, tails
@@ -88,6 +88,7 @@ def rows_of(folder, preset, system):
 
 def test_fig14_draws_the_share_over_each_latency(runs, tmp_path):
     drawing = fig14.draw(runs / "fig14")
+    assert fits_in_print(drawing)
     data = drawing.data
     assert set(map(tuple, data[["model", "system"]].to_numpy())) == {
         (one.model, one.system) for one in fig14.CONDITIONS
@@ -107,6 +108,7 @@ def test_fig14_draws_the_share_over_each_latency(runs, tmp_path):
 
 def test_fig15_draws_latency_and_use_of_each_processor(runs):
     drawing = fig15.draw(runs / "fig15")
+    assert fits_in_print(drawing, style.WIDE_INCHES)
     data = drawing.data.set_index(["model", "system", "preset", "what"])
     measures = data.index.droplevel(["model", "preset"]).unique()
     assert set(measures) == {

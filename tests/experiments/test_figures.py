@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from matplotlib.colors import to_rgb
 from scipy.stats import spearmanr
-from tests_support import SMALL, fail, finished_run
+from tests_support import SMALL, fail, finished_run, fits_in_print
 
 from experiments import surface
 from experiments.convergence import first_passage, settles
-from experiments.figures import fig02, fig03, fig04, fig05, fig09, style
+from experiments.figures import fig02, fig03, fig04, fig05, fig09, fig10, fig11, own_runs, style
 from experiments.figures.__main__ import main
 from experiments.results import finished_runs, slots_of
 from experiments.settings import compose_settings
@@ -225,6 +226,40 @@ def test_fig05_draws_both_grids_at_batch_size_50(here, tmp_path):
     assert set(drawing.data["load_rps"]) == {61}
     assert len(drawing.data) == 2 * 3 * 2
     assert "a_gpu" in drawing.caption
+    assert fits_in_print(drawing)
+
+
+@pytest.mark.parametrize("figure", [fig02, fig03, fig04])
+def test_a_figure_of_a_table_fits_in_the_papers_column(figure, here):
+    computed(figure.__name__[-5:], here)
+    assert fits_in_print(figure.draw(None, here))
+
+
+@pytest.mark.parametrize("figure", [fig09, fig11])
+def test_a_figure_of_runs_fits_in_the_papers_column(figure, here, world):
+    drawing = figure.draw(world.folder / "results/runs" / figure.__name__[-5:])
+    assert fits_in_print(drawing)
+    titles = [axes.get_title(loc="left") for axes in drawing.figure.axes]
+    assert [title[:4] for title in titles] == [f"({letter}) " for letter in "abcdef"[: len(titles)]]
+
+
+def test_fig10_tells_radii_apart_and_fits_in_the_papers_column(here, tmp_path):
+    for radius in (0.0, 1.0, 2.0, 3.0, 5.0):
+        agent = {"preset": "rrl_paper", "radius": radius}
+        finished_run(tmp_path, 0, cost=0.1 + radius, experiment="fig10", agent=agent)
+    agent = {"preset": "rrl_plus_paper", "credit": "same_slot"}
+    finished_run(tmp_path, 0, experiment="fig10", agent=agent)
+    drawing = fig10.draw(tmp_path)
+    assert fits_in_print(drawing)
+    colours = np.array([to_rgb(line.get_color()) for line in drawing.figure.axes[0].lines])
+    apart = np.linalg.norm(colours[:, None] - colours[None], axis=2)[np.triu_indices(len(colours), 1)]
+    assert apart.min() > 0.2
+    assert "(a) Cost per slot" in drawing.caption
+
+
+def test_runs_of_ones_own_fit_in_the_papers_column(here, world):
+    first = finished_runs(world.folder / "results/runs/fig11")[0]
+    assert fits_in_print(own_runs.draw(first.folder))
 
 
 def test_a_load_that_the_table_lacks_is_named(here):

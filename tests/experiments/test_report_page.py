@@ -174,6 +174,7 @@ def test_a_figure_has_what_the_paper_shows_and_its_claims_beside_it(text):
     figure = text[text.index('<figure id="fig09">') : text.index("</figure>")]
     assert "<h4>What the paper shows</h4><p>The paper shows A &amp; B.</p>" in figure
     assert "A caption." in figure
+    assert 'width="390" height="260"' in figure  # of 3 by 2 inches, whatever its pixels
     assert 'href="#C001"' in figure
     assert 'href="#C003"' not in figure
 

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pandas as pd
+from matplotlib.text import Text
 
 from experiments.build import build_env, row_settings
 from experiments.failures import Failure, write_failure
+from experiments.figures.style import COLUMN_INCHES
 from experiments.records import content_hash
 from experiments.run import execute
 from experiments.settings import compose_settings
@@ -73,3 +75,17 @@ def fail(folder, experiment, run_id, config=None):
     """A run that failed in a sweep."""
     settings = config or {"experiment_name": experiment}
     write_failure(folder / experiment / run_id, Failure(run_id, ["seed=1"], "no memory", settings))
+
+
+def fits_in_print(drawing, width=COLUMN_INCHES):
+    """Whether a figure is as wide as the paper's column, all of it inside, and nothing too small to read."""
+    figure = drawing.figure
+    figure.canvas.draw()
+    said = [one for one in figure.findobj(Text) if one.get_visible() and one.get_text()]
+    inches, height = figure.get_size_inches()
+    box = figure.get_tightbbox()
+    assert inches == width
+    assert min(box.x0, box.y0, inches - box.x1, height - box.y1) >= 0
+    assert [one.get_text() for one in said if one.get_fontsize() < 6] == []
+    assert [one.get_text() for one in said if "$" in one.get_text()] == []  # has smaller parts
+    return True
