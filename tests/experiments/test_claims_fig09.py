@@ -61,6 +61,15 @@ def test_never_is_not_the_run_length(tmp_path):
     assert "half or more of the seeds of the subject never settled" in other.reason
 
 
+def test_what_settles_with_neither_radius_is_not_reproduced(tmp_path):
+    for seed in range(10):
+        sweep_run(tmp_path, seed, 1, None)
+        sweep_run(tmp_path, seed, 3, 20 if seed < 4 else None)
+    said = judged(tmp_path, "C070")
+    assert (said.value, said.verdict) == ("", "not reproduced")
+    assert "radius 1: Q settled in 0 of 10 runs of 400 slots, radius 3: Q settled in 4 of 10" in said.reason
+
+
 def test_a_baseline_that_never_settles_gives_a_lower_bound(tmp_path):
     for seed in range(10):
         sweep_run(tmp_path, seed, 0, None)
