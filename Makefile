@@ -150,7 +150,7 @@ beyond: setup ## after make paper: our agents and rivals on its conditions and o
 	$(RUN) experiments.report
 
 sensitivity: SEEDS := 4
-sensitivity: setup ## the headline claims under every choice that the paper leaves open (an hour on 2 cores)
+sensitivity: setup ## the headline claims under every choice that the paper leaves open (an hour and a half on 2 cores)
 	@$(WORDS)
 	$(RUN) experiments.sensitivity.sweep run=1 seeds=$(SEEDS)
 	$(RUN) experiments.sensitivity

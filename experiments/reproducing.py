@@ -21,6 +21,8 @@ from serving.errors import UsageError
 BEGIN, END = "<!-- reproducing:begin -->", "<!-- reproducing:end -->"
 _HEAD = ("claims", "command", "minutes", "expected output", "tolerance")
 _DEFAULTS = {"readme": "README.md", "results": "results", "target": "paper"}
+ALL = ("paper", "studies", "agents", "beyond", "sensitivity")
+"""What ``make paper-all`` makes, in the Makefile's order."""
 _WITH_NETWORK = ("CAPES", "DeepRM", "network", "Adam", "FTRL")
 
 
@@ -78,6 +80,9 @@ def _totals(stages: Sequence[Stage]) -> Iterator[str]:
             f"`make {target}`: {minutes} minute{'' if minutes == '1' else 's'} and "
             f"{sum(one.runs for one in mine)} runs, set-up aside ({where}); by stage, in minutes: {parts}."
         )
+    if set(ALL) <= {one.target for one in stages}:
+        total = sum(one.seconds for one in stages if one.target in ALL) / 60
+        yield f"`make paper-all`: {total:.0f} minutes, the sum of {', '.join(ALL)}."
 
 
 def figures_of(claims: Sequence[Row], folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
@@ -92,6 +93,17 @@ def test_the_table_has_a_row_for_each_figure_and_one_for_all_else():
     assert rows[1][4].startswith("the same verdicts")
     assert "`make paper`: 2 minutes and 20 runs, set-up aside (2 cores, a CPU)" in text
     assert "`make reproduce`: 0 minutes and 3 runs" in text
+    assert "paper-all" not in text
+
+
+def test_the_time_of_all_is_the_sum_of_what_make_makes():
+    prerequisites = re.search(r"^paper-all: (.*?) ##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert prerequisites is not None
+    assert tuple(prerequisites[1].split()) == reproducing.ALL
+    noted = [stage(target=target, seconds=90.0) for target in ("reproduce", *reproducing.ALL)]
+    assert "`make paper-all`: 8 minutes, the sum of paper, studies" in reproducing.section(
+        [], noted, [], "paper"
+    )
 
 
 def test_damaged_results_are_refused_with_a_line(tmp_path, capsys):
