@@ -42,12 +42,16 @@ listed = $(subst $(SPACE),$(COMMA),$(strip $(1)))
 EXTRA := $(call listed,$(filter-out $(call spaced,$(CORE)),$(PRESETS)))
 BESIDE_CLUSTER := $(call listed,$(filter-out static_best oracle $(call spaced,$(CLUSTER)),$(call spaced,$(CORE))))
 
-# What a recipe below is written in; `took STAGE` notes in results/stages.csv how long the stage that ends here took.
+# What a recipe below is written in; `took STAGE` notes in results/stages.csv how long the stage that ends here took. A run
+# that fails (exit code 1; its sweep says why) stops neither the other stages nor the pages, but make fails in the end.
 define WORDS
 unset PYTHONDONTWRITEBYTECODE
 stage_began=$$SECONDS
+failed=0
+trap 'exit 130' INT TERM
 table() { $(RUN) experiments.truth "$$@"; }
-sweep() { $(RUN) experiments.run --multirun "$$@" 'seed=$(SEEDS)' >/dev/null; }
+may_fail() { "$$@" || { code=$$?; [ $$code -eq 1 ] || exit $$code; failed=1; }; }
+sweep() { may_fail $(RUN) experiments.run --multirun "$$@" 'seed=$(SEEDS)' >/dev/null; }
 took() { $(RUN) experiments.stages target=$@ stage=$$1 seconds=$$((SECONDS - stage_began)); stage_began=$$SECONDS; }
 endef
 
@@ -88,9 +92,9 @@ took ftrl
 endef
 
 define PAGES
-$(RUN) experiments.figures
-$(RUN) experiments.compare
-$(RUN) experiments.claims
+$(RUN) experiments.figures || failed=1
+$(RUN) experiments.compare || failed=1
+$(RUN) experiments.claims || failed=1
 took pages
 $(RUN) experiments.reproducing
 $(RUN) experiments.report
@@ -104,6 +108,7 @@ paper: setup ## every figure and claim of the paper with ten seeds (an hour on 2
 	$(CORE_RUNS)
 	$(REST_OF_CORE)
 	$(PAGES)
+	exit $$failed
 
 reproduce: SEEDS := range(0,2)
 reproduce: setup ## the same with two seeds, without the oracle of Fig. 14 (under 10 minutes on 2 cores)
@@ -111,6 +116,7 @@ reproduce: setup ## the same with two seeds, without the oracle of Fig. 14 (unde
 	$(CORE_RUNS)
 	$(PAGES)
 	echo "two seeds show the way, verdicts need ten, and Fig. 14 its oracle: make paper, which keeps these runs"
+	exit $$failed
 
 agents: SEEDS := range(0,10)
 agents: setup ## after make paper: the other presets, the drain rule, learning beside serving (8 minutes)
@@ -131,6 +137,7 @@ agents: setup ## after make paper: the other presets, the drain rule, learning b
 	$(RUN) experiments.compare experiment=learning by=learning reference=inline
 	$(RUN) experiments.reproducing
 	$(RUN) experiments.report
+	exit $$failed
 
 studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce or paper)
 	@$(WORDS)

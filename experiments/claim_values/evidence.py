@@ -71,7 +71,7 @@ class Compared:
     @property
     def slots(self) -> int:
         """Length of each run."""
-        return int(self._settings["slots"])
+        return _slots(self.arms)
 
     @property
     def slot_minutes(self) -> float:
@@ -121,7 +121,7 @@ class Evidence:
         """The runs of these agents under one condition, in the largest set that differs in nothing else.
 
         Of several sets (someone ran the recipe under other settings, too) the one with the most seeds
-        counts; of sets as large the one whose settings come first as text.
+        counts; of sets as large the longest runs; of those the one whose settings come first as text.
 
         Args:
             condition: which runs.
@@ -144,7 +144,7 @@ class Evidence:
         seeds = [_common(chosen) for chosen in sets]
         if not any(seeds):
             return Missing(f"{condition} has no seed with all of {', '.join(presets.values())}")
-        largest = max(range(len(sets)), key=lambda index: len(seeds[index]))
+        largest = max(range(len(sets)), key=lambda index: (len(seeds[index]), _slots(sets[index])))
         chosen = sets[largest]
         total = sum(len(arm.runs) for candidates in found.values() for arm in candidates)
         return Compared(
@@ -172,6 +172,10 @@ def _under(conditions: str, found: Mapping[str, Sequence[Arm]]) -> dict[str, Arm
             return None
         chosen[name] = mine[0]
     return chosen
+
+
+def _slots(chosen: Mapping[str, Arm]) -> int:
+    return int(next(iter(chosen.values())).settings["slots"])
 
 
 def _common(chosen: Mapping[str, Arm]) -> list[int]:

@@ -58,21 +58,23 @@ def main(arguments: list[str]) -> int:
     for folder in dict.fromkeys(folders.values()):
         tell_unusable(usable_runs(folder)[1])
     tell_failed(one for folder in set(folders.values()) for one in failed_runs(folder))
-    missing = 0
+    missing, refused = 0, 0
     for name, folder in folders.items():
         try:
             drawing = wanted[name](folder)
             if options["runs"]:  # not the paper's figure: it must not take its place
                 drawing = replace(drawing, name=f"{drawing.name}_{folder.resolve().name}")
         except UsageError as error:
-            refuse(str(error))
+            print(f"{name}: {error}", file=sys.stderr)
+            refused = 2
+            continue
         except style.NotYetComputedError as error:
             print(f"{name}: not yet computed, run: {error}", file=sys.stderr)
             missing += 1
             continue
         for path in style.save(drawing, Path(options["target"])):
             print(path)
-    return 1 if missing else 0
+    return refused or min(missing, 1)
 
 
 def _name(figure: str) -> str:

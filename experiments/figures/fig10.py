@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from experiments.arms import Arm, RunSummary
 from experiments.figures.layout import called, legend_below, lettered, log_ticks, stacked
 from experiments.figures.over_time import WINDOW, line, smoothed
-from experiments.figures.style import Drawing, NotYetComputedError
+from experiments.figures.style import COLOURS, Drawing, NotYetComputedError
 from experiments.radius_arms import FAMILIES, Family, families
 from experiments.results import finished_runs
 from experiments.statistics import Estimate, bootstrap, mean
 
-_CREDITS = {"same_slot": ("Plus, same slot", "#D55E00"), "next_slot": ("Plus, next slot", "#CC79A7")}
+_CREDITS = {
+    "same_slot": ("Plus, same slot", COLOURS["rrl_plus_paper"]),
+    "next_slot": ("Plus, next slot", COLOURS["rrl_plus"]),
+}
 
 
 def draw(runs: Path) -> Drawing:
@@ -74,8 +77,8 @@ def _over_time(axes: Axes, family_name: str, family: Family) -> pd.DataFrame:
 
 def _shades(family: Family) -> dict[float, str]:
     """A colour per fixed radius, dark to light, for all readers apart from one another and from RRL Plus."""
-    map_ = plt.get_cmap("viridis")
-    return dict(zip(family.fixed, map(to_hex, map_(np.linspace(0, 0.9, len(family.fixed)))), strict=True))
+    map_ = plt.get_cmap("plasma")
+    return dict(zip(family.fixed, map(to_hex, map_(np.linspace(0.35, 0.95, len(family.fixed)))), strict=True))
 
 
 def _line(axes: Axes, arm: Arm, label: str, colour: str, width: float = 0.9) -> pd.DataFrame:

@@ -14,7 +14,8 @@ from serving.errors import UsageError
 def main(arguments: list[str]) -> int:
     """Write the page; returns the exit code."""
     results = Path(parse(arguments, {"results": "results"}, __doc__ or "")["results"])
-    results.mkdir(parents=True, exist_ok=True)
+    if not results.is_dir():
+        refuse(f"results={results} is no folder, expected the one that holds claims.csv and figures")
     page = results / "report.html"
     try:
         write_whole(page, build(results))

@@ -84,6 +84,13 @@ def test_runs_of_other_conditions_do_not_count(tmp_path):
     assert "6 runs under other settings left out" in said.reason
 
 
+def test_shorter_runs_of_the_same_seeds_do_not_take_the_place_of_the_recipes(tmp_path):
+    both(tmp_path, RRL_Plus={"cost": 0.5}, CAPES={"cost": 1.0}, shared={"slots": 100})
+    both(tmp_path, RRL_Plus={"cost": 9.0}, CAPES={"cost": 1.0}, shared={"slots": 30})  # "30" > "100" as text
+    both(tmp_path, RRL_Plus={"cost": 9.0}, CAPES={"cost": 1.0}, shared={"slots": 11})  # "11" < "100" as text
+    assert judged(tmp_path, "C022").value == "50"
+
+
 def test_agents_without_a_common_setting_are_not_compared(tmp_path):
     both(tmp_path, RRL_Plus={"cost": 0.5})
     both(tmp_path, CAPES={"cost": 1.0}, shared={"settings": {"load_bins": 5}})

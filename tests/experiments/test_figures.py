@@ -15,7 +15,7 @@ from tests_support import SMALL, fail, finished_run, fits_in_print
 from experiments import surface
 from experiments.convergence import first_passage, settles
 from experiments.figures import fig02, fig03, fig04, fig05, fig09, fig10, fig11, own_runs, style
-from experiments.figures.__main__ import main
+from experiments.figures.__main__ import DRAW, main
 from experiments.results import finished_runs, slots_of
 from experiments.settings import compose_settings
 from experiments.truth import cost_table, read_arrays
@@ -278,6 +278,22 @@ def test_runs_that_failed_are_told_of_in_one_line(tmp_path, monkeypatch, capsys)
     assert "failed: 1 of fig10, 1 of fig12 (" in line
     main([f"output_dir={tmp_path / 'runs'}", "fig=9"])
     assert "failed" not in capsys.readouterr().err
+
+
+def test_a_figure_that_is_refused_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+    def refuses(runs):
+        raise UsageError(f"{runs} has runs that differ in ['slots'], expected one setting")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(DRAW, "fig09", refuses)
+    for agent in (
+        {"preset": "rrl_paper", "radius": 1.0},
+        {"preset": "rrl_plus_paper", "credit": "same_slot"},
+    ):
+        finished_run(tmp_path / "runs", 0, experiment="fig10", agent=agent)
+    assert main([f"output_dir={tmp_path / 'runs'}", f"target={tmp_path / 'drawn'}"]) == 2
+    assert "fig09: " in capsys.readouterr().err
+    assert (tmp_path / "drawn" / "fig10.png").exists()
 
 
 def test_runs_that_cannot_be_read_are_named(tmp_path, monkeypatch, capsys):

@@ -245,3 +245,11 @@ def test_the_catalogue_has_the_columns_that_the_page_reads():
         "baseline",
         "unit",
     }
+
+
+def test_a_folder_that_is_not_there_is_refused_and_not_made(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([f"results={tmp_path / 'nowhere'}"])
+    assert ended.value.code == 2
+    assert "nowhere is no folder" in capsys.readouterr().err
+    assert not (tmp_path / "nowhere").exists()

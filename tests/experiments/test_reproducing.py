@@ -150,3 +150,17 @@ def test_the_readme_shows_what_stands_in_results():
     expected = reproducing.section(claims, noted, figures, "paper")
     now = replaced(readme, reproducing.BEGIN, reproducing.END, expected)
     assert now == readme, "run python -m experiments.reproducing"
+
+
+def test_a_run_that_fails_stops_neither_the_other_stages_nor_the_pages(tmp_path):
+    said, program, stamp = tmp_path / "said", tmp_path / "program", tmp_path / "stamp"
+    program.write_text(f'#!/bin/sh\necho "$*" >>{said}\ncase "$*" in *experiment=fig09*) exit $CODE; esac\n')
+    program.chmod(0o755)
+    stamp.touch()
+    command = ["make", "reproduce", f"RUN={program}", f"STAMP={stamp}"]
+    for code, last in (("1", "experiments.report"), ("2", "experiment=fig09")):
+        ended = subprocess.run(
+            command, cwd=ROOT, env=os.environ | {"CODE": code}, capture_output=True, timeout=60, check=False
+        )
+        assert ended.returncode != 0
+        assert last in said.read_text().splitlines()[-1]
