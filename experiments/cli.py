@@ -27,6 +27,9 @@ from serving.errors import UsageError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, 128 + SIGINT as shells have it: who runs programs in turn must not go on."""
+
 
 def once(program: Callable[[], Any]) -> int:
     """Call a program that says itself when something is wrong; returns exit code 0."""
@@ -39,7 +42,7 @@ def hydra_program(
 ) -> NoReturn:
     """Run ``task`` as a hydra program on the repository's conf/, with one-line errors.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
     Args:
         task: called with the settings of each run.
@@ -52,7 +55,7 @@ def hydra_program(
         with redirect_stderr(_WithoutHydrasLine(sys.stderr)):
             code = drive(program)
     except KeyboardInterrupt:
-        _stop("interrupted", 1)
+        _stop("interrupted", INTERRUPTED)
     except Exception as error:
         _stop(explain(error, sys.argv[1:]), 2) if is_usage(error) else _reraise(error)
     sys.exit(code)

@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from experiments.cli import explain, is_usage
+from experiments.cli import INTERRUPTED, explain, is_usage
 from experiments.failures import forget_failure
 from experiments.interruption import Interruption
 from experiments.leftovers import is_abandoned, is_running, make_owned, remove_abandoned, this_host
@@ -49,7 +49,7 @@ def asks_for_sweep(arguments: Sequence[str]) -> bool:
 def drive_sweep(program: Callable[[], Any]) -> int:
     """Call hydra's program and say at the end what became of the runs; returns the exit code.
 
-    0: every run is there; 1: some failed, or the sweep was interrupted; 2: all of it was wrong usage.
+    0: every run is there; 1: some failed; 2: all of it was wrong usage; 130: it was interrupted.
     """
     with Interruption() as interruption:
         return _drive(program, interruption)
@@ -66,7 +66,7 @@ def _drive(program: Callable[[], Any], interruption: Interruption) -> int:
     except KeyboardInterrupt:
         print(_interrupted(sweep), file=sys.stderr)
         _clean_up(sweep)
-        return 1
+        return INTERRUPTED
     except Exception as error:
         if is_usage(error):
             shutil.rmtree(sweep)

@@ -210,7 +210,7 @@ def assert_interrupted(process):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert err.strip() == "interrupted: 0 runs done; the same command goes on from here"
     wait_for_end(process)
 
