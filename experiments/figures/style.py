@@ -102,7 +102,7 @@ _SETTINGS: dict[str, Any] = {
     "lines.markersize": 4,
     "figure.constrained_layout.use": True,
     "pdf.fonttype": 42,
-    "savefig.dpi": 300,
+    "savefig.dpi": 200,
 }
 
 
