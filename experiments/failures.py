@@ -6,13 +6,15 @@ The file goes away when a later run succeeds. Whoever misses a run can say why i
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 SUFFIX = ".failed.json"
+_HOW = ("progress", "fresh", "logger")  # how a run is made, not what comes out
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,19 @@ def write_failure(folder: Path, failure: Failure) -> None:
     partial.replace(target)
 
 
-def forget_failure(folder: Path) -> None:
-    """The run succeeded."""
+def forget_failure(folder: Path, config: Mapping[str, Any]) -> None:
+    """The run with these settings succeeded, or is not to be noted.
+
+    A user's agent that was mended has another run_id with the same settings: what it failed at goes, too.
+    """
+    settled = _settings(config)
     failure_path(folder).unlink(missing_ok=True)
+    for path in folder.parent.glob(f"[!.]*{SUFFIX}"):
+        with suppress(OSError, ValueError, TypeError):  # another process was quicker, or it is damaged
+            if _settings(json.loads(path.read_text())["config"]) == settled:
+                path.unlink()
+
+
+def _settings(config: Mapping[str, Any]) -> Any:
+    """What decides the rows, as it reads back from a file."""
+    return json.loads(json.dumps({key: config[key] for key in config if key not in _HOW}, default=str))

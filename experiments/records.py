@@ -159,7 +159,7 @@ class RunFolder:
         except OSError:
             if not is_finished(self.target):  # else another process was quicker with the same run
                 raise
-        forget_failure(self.target)
+        forget_failure(self.target, self._manifest.get("config", {}))
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.partial, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -39,22 +40,34 @@ class Run:
         return pd.read_parquet(self.folder / f"{name}.parquet")
 
 
+def files_below(folder: Path, ending: str) -> list[Path]:
+    """Files at or below a folder whose name ends so, in order of path; nothing that is hidden.
+
+    A sweep at work renames folders at any moment: those that go while we look are passed over, which
+    ``Path.glob`` would not do. Hidden ones are runs that are being written.
+    """
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in names if name.endswith(ending) and not name.startswith(".")]
+    return sorted(found)
+
+
 def finished_runs(folder: Path) -> list[Run]:
     """Every finished run at or below a folder, in order of path."""
     return sorted(_find(folder), key=lambda run: str(run.folder))
 
 
 def _find(folder: Path) -> Iterator[Run]:
-    for manifest in folder.glob("**/manifest.json"):
-        hidden = any(part.startswith(".") for part in manifest.relative_to(folder).parts)
-        if not hidden and is_finished(manifest.parent):
+    for manifest in files_below(folder, "manifest.json"):
+        if is_finished(manifest.parent):
             yield Run(manifest.parent, read_manifest(manifest.parent) or {})
 
 
 def failed_runs(folder: Path) -> list[Failure]:
     """Every run at or below a folder that failed in a sweep and has not succeeded since, in order of path."""
     found: list[Failure] = []
-    for path in sorted(folder.glob(f"**/[!.]*{SUFFIX}")):
+    for path in files_below(folder, SUFFIX):
         if not is_finished(path.with_name(path.name.removesuffix(SUFFIX))):
             with suppress(OSError, ValueError, TypeError):  # half written, or of another version
                 found.append(Failure(**json.loads(path.read_text())))

@@ -154,7 +154,7 @@ def _report(sweep: Path, started_s: float) -> int:
         print(*dict.fromkeys(noted["reason"] for noted in failed), sep="\n", file=sys.stderr)
         for noted in failed:
             if "folder" in noted:
-                forget_failure(Path(noted["folder"]))
+                forget_failure(Path(noted["folder"]), noted["config"])
         return 2
     states = [f"{counts[state]} {state}" for state in (DONE, SKIPPED, FAILED) if counts[state]]
     states += [f"{len(missing)} not finished"] if missing else []

@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.arms import CHANGE_NO_ROW
 from experiments.records import is_finished, read_manifest
-from experiments.results import Run
+from experiments.results import Run, files_below
 
 _COLUMNS = {
     "slot", "objective", "true_load_rps", "mean_latency_s", "completions", "rejections", "timeouts", "errors",
@@ -26,9 +26,7 @@ def usable_runs(folder: Path) -> tuple[list[Run], list[str]]:
     """
     runs: list[Run] = []
     complaints: list[str] = []
-    for path in sorted(folder.glob("**/manifest.json")):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue
+    for path in files_below(folder, "manifest.json"):
         manifest = read_manifest(path.parent)
         if manifest is not None and manifest.get("status") != "finished":
             continue

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from experiments.failures import Failure
 from experiments.records import git_state, machine
 from experiments.report.markup import Cell, element, paragraph, plain, table
 from experiments.results import Run
@@ -92,16 +92,7 @@ def covered_s(spans: Sequence[tuple[datetime, datetime]]) -> float:
     return total
 
 
-def failed(folder: Path) -> list[tuple[str, str, str]]:
-    """Runs that a sweep noted as failed (``<run_id>.failed.json``): experiment, overrides and reason."""
-    found = []
-    for path in sorted(folder.glob("**/*.failed.json")):
-        said = json.loads(path.read_text(encoding="utf-8"))
-        found.append((path.parent.name, " ".join(said["overrides"]), str(said["reason"])))
-    return found
-
-
-def manifest(runs: Sequence[Run], failures: Sequence[tuple[str, str, str]] = ()) -> str:
+def manifest(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> str:
     """A row per experiment, the failed runs, and who made this page; a machine shared by all stands once."""
     rows = ran(runs)
     machines = sorted({name for row in rows for name in row.machines})
@@ -119,12 +110,16 @@ def manifest(runs: Sequence[Run], failures: Sequence[tuple[str, str, str]] = ())
         parts.append(element("p", remark, class_="note"))
     if failures:
         heads = ["experiment", "failed run", "reason"]
-        body = [[plain(words) for words in one] for one in failures]
+        body = [[plain(words) for words in _failed(one)] for one in failures]
         parts += [element("h3", f"Failed runs: {len(failures)}"), table(heads, body, "Failed runs")]
     elif rows:
         parts.append(paragraph("No run is noted as failed."))
     made = f"Page made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by revision {revision(git_state())}"
     return "\n".join([*parts, paragraph(f"{made} on {computer(machine())}.")])
+
+
+def _failed(one: Failure) -> tuple[str, str, str]:
+    return str(one.config.get("experiment_name", "unknown")), " ".join(one.overrides), one.reason
 
 
 def timetable(path: Path) -> str:

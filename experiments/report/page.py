@@ -8,12 +8,12 @@ from experiments.report.beyond import beyond
 from experiments.report.claims import read_claims
 from experiments.report.claims_table import claims_table
 from experiments.report.figures import contents, figures
-from experiments.report.manifest import failed, manifest, timetable
+from experiments.report.manifest import manifest, timetable
 from experiments.report.markup import element, text
 from experiments.report.summary import summary
 from experiments.report.tables import comparisons, legend, means
 from experiments.report.testbed import testbed
-from experiments.results import finished_runs
+from experiments.results import failed_runs, finished_runs
 
 _TITLE = "Region-based reinforcement learning for model serving: what reproduces"
 _REMARK = (
@@ -39,7 +39,7 @@ def build(results: Path) -> str:
         "Real servers": testbed(results / "testbed"),
         "Beyond the paper": beyond(results / "beyond"),
         "Mean costs": means(runs, without=list(compared)),
-        "What ran": manifest(runs, failed(results / "runs")) + timetable(results / "stages.csv"),
+        "What ran": manifest(runs, failed_runs(results / "runs")) + timetable(results / "stages.csv"),
     }
     shown = {title: content for title, content in sections.items() if content}
     body = "\n".join(

@@ -9,6 +9,7 @@ from browser import open_page
 from tests_support import finished_run
 
 from experiments.claims import read_catalogue
+from experiments.failures import Failure, write_failure
 from experiments.report.__main__ import main
 from experiments.report.page import build
 
@@ -197,9 +198,8 @@ def test_the_manifest_says_what_ran(text):
 
 def test_a_failed_run_is_listed_with_its_reason(tmp_path):
     folder = tmp_path / "runs" / "fig12"
-    folder.mkdir(parents=True)
-    noted = {"run_id": "abc", "overrides": ["agent=rrl", "seed=3"], "reason": "out of memory?", "config": {}}
-    (folder / "abc.failed.json").write_text(json.dumps(noted))
+    config = {"experiment_name": "fig12"}
+    write_failure(folder / "abc", Failure("abc", ["agent=rrl", "seed=3"], "out of memory?", config))
     page = build(tmp_path)
     assert "Failed runs: 1" in page
     assert "<td>fig12</td><td>agent=rrl seed=3</td><td>out of memory?</td>" in page

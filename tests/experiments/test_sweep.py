@@ -311,6 +311,32 @@ def test_a_failure_is_forgotten_when_the_run_is_there(tmp_path):
     assert failed_runs(tmp_path) == []
 
 
+def test_a_failure_of_an_agents_earlier_code_is_forgotten_when_its_mended_code_succeeds(tmp_path):
+    config = {"agent": {"_target_": "mine.Agent"}, "seed": 1, "progress": True}
+    write_failure(tmp_path / "before", Failure("before", ["seed=1"], "no memory", config))
+    write_failure(tmp_path / "other", Failure("other", ["seed=2"], "no memory", config | {"seed": 2}))
+    (tmp_path / "damaged.failed.json").write_text("{")
+    with RunFolder(tmp_path / "mended", {"config": config | {"progress": False}}) as folder:
+        folder.finish()
+    assert [one.run_id for one in failed_runs(tmp_path)] == ["other"]
+
+
+def test_a_folder_that_vanishes_while_runs_are_looked_for_is_passed_over(tmp_path, monkeypatch):
+    with RunFolder(tmp_path / "fig09" / "abc", {"config": {}}) as folder:
+        folder.finish()
+    (tmp_path / "fig09" / "gone").mkdir()
+    scandir = os.scandir
+
+    def remove_first(path):
+        if Path(path).name == "gone":
+            Path(path).rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", remove_first)
+    assert [run.folder.name for run in finished_runs(tmp_path)] == ["abc"]
+    assert not (tmp_path / "fig09" / "gone").exists()
+
+
 def test_a_run_that_another_process_finished_first_is_left_as_it_is(tmp_path, monkeypatch):
     target = tmp_path / "abc"
     with RunFolder(target, {"config": {}, "by": "first"}) as folder:
