@@ -49,7 +49,7 @@ unset PYTHONDONTWRITEBYTECODE
 stage_began=$$SECONDS
 failed=0
 seeds='$(SEEDS)'
-trap 'exit 130' INT TERM
+trap 'kill $$(jobs -p) 2>/dev/null; exit 130' INT TERM
 table() { $(RUN) experiments.truth "$$@"; }
 may_fail() { "$$@" || { code=$$?; [ $$code -eq 1 ] || exit $$code; failed=1; }; }
 sweep() { may_fail $(RUN) experiments.run --multirun "$$@" "seed=$$seeds" >/dev/null; }
@@ -97,9 +97,10 @@ took ftrl
 endef
 
 define PAGES
-$(RUN) experiments.figures || failed=1
+$(RUN) experiments.figures & figures=$$!
 $(RUN) experiments.compare || failed=1
 $(RUN) experiments.claims || failed=1
+wait $$figures || failed=1
 took pages
 $(RUN) experiments.reproducing
 $(RUN) experiments.report
@@ -157,20 +158,22 @@ studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce
 beyond: SEEDS := 10
 beyond: setup ## after make paper: our agents and rivals on its conditions and on others (50 minutes on 2 cores)
 	@$(WORDS)
-	$(RUN) experiments.beyond.sweep run=1 seeds=$(SEEDS)
+	may_fail $(RUN) experiments.beyond.sweep run=1 seeds=$(SEEDS)
 	took runs
 	$(RUN) experiments.beyond
 	$(RUN) experiments.reproducing
 	$(RUN) experiments.report
+	exit $$failed
 
 sensitivity: SEEDS := 4
 sensitivity: setup ## the headline claims under every choice that the paper leaves open (an hour and a half on 2 cores)
 	@$(WORDS)
-	$(RUN) experiments.sensitivity.sweep run=1 seeds=$(SEEDS)
+	may_fail $(RUN) experiments.sensitivity.sweep run=1 seeds=$(SEEDS)
 	$(RUN) experiments.sensitivity
 	took sensitivity
 	$(RUN) experiments.reproducing
 	$(RUN) experiments.report
+	exit $$failed
 
 paper-all: paper studies agents beyond sensitivity ## make paper and all that stands around it
 

@@ -11,17 +11,22 @@ from typing import Any, NoReturn
 
 from serving.errors import UsageError
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, 128 + SIGINT as shells have it: who runs programs in turn must not go on."""
+
+_SWITCH = {"0": False, "1": True}
+
 
 def parse(arguments: Sequence[str], defaults: Mapping[str, Any], text: str = "") -> dict[str, Any]:
     """Defaults changed by ``key=value`` arguments, each converted to the type of its default.
 
     ``--help`` prints ``text`` and the defaults and exits with 0; anything wrong is one line on stderr and
-    exit code 2.
+    exit code 2. A default that is true or false is given as 0 or 1.
     """
     options = dict(defaults)
     if any(argument in ("-h", "--help") for argument in arguments):
         print(text.strip())
-        print("settings: " + " ".join(f"{key}={value}" for key, value in defaults.items()))
+        print("settings: " + " ".join(f"{key}={_told(one)}" for key, one in defaults.items()))
         sys.exit(0)
     for argument in arguments:
         key, equals, value = argument.partition("=")
@@ -29,10 +34,14 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, Any], text: str = "")
             refuse(f"{argument} is not a setting, choose from {sorted(defaults) or 'none'} (as key=value)")
         kind = type(defaults[key])
         try:
-            options[key] = kind(value)
-        except ValueError:
-            refuse(f"{key}={value}, expected {kind.__name__}")
+            options[key] = _SWITCH[value] if kind is bool else kind(value)
+        except (ValueError, KeyError):
+            refuse(f"{key}={value}, expected {'0 or 1' if kind is bool else kind.__name__}")
     return options
+
+
+def _told(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value
 
 
 def parse_some(
@@ -55,7 +64,7 @@ def require_positive(options: Mapping[str, Any], names: Sequence[str]) -> None:
 
 
 def exit_code(program: Callable[[], None]) -> int:
-    """Run a program that keeps what it has finished: 2 after wrong usage, 1 after an interruption, else 0.
+    """Run a program that keeps what it has finished: 2 after wrong usage, 130 after an interruption, else 0.
 
     Either of the two is one line on stderr, and so is what the operating system refuses (1). SIGTERM
     interrupts as Ctrl-C does, so that what was started ends; Ctrl-C does, too, where a script's ``&`` has
@@ -76,7 +85,7 @@ def exit_code(program: Callable[[], None]) -> int:
         return 2
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
-        return 1
+        return INTERRUPTED
     return 0
 
 

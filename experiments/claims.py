@@ -13,6 +13,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 
 from experiments.arguments import parse, refuse
@@ -24,6 +25,7 @@ from experiments.pages import replace_section, write_whole
 from experiments.records import ROOT
 from experiments.report.claims import JUDGED, read_claims
 from experiments.results import failed_runs, tell_failed
+from experiments.settings import compose_settings
 from experiments.statistics import Estimate
 from experiments.usable import tell_unusable, usable_runs
 from experiments.verdict import bound_verdict, came_out, verdict
@@ -120,9 +122,11 @@ def judge(
     """
     if claim.type != "computed":
         return Judged(verdict=claim.type, reason=claim.note)
+    evidence.lengths.clear()
     mine = _say(claim, published[claim.id], evidence)
     other = _say(claim, tuned[claim.id], evidence) if claim.id in tuned else _Said("", "")
-    reasons = [mine.why, mine.note, claim.note, other.why and f"tuned settings: {other.why}"]
+    reasons = [mine.why, _shorter(evidence.lengths), mine.note, claim.note]
+    reasons += [f"tuned settings: {other.why}"] if other.why else []
     return Judged(
         *mine.numbers,
         mine.seeds,
@@ -166,6 +170,19 @@ def _say_measured(claim: Claim, outcome: Measured) -> _Said:
 def _too_few(seeds: int) -> str:
     few = seeds < MINIMUM_SEEDS
     return f"missing: {MINIMUM_SEEDS} seeds for a verdict, there are {seeds}" if few else ""
+
+
+def _shorter(lengths: Mapping[str, int]) -> str:
+    """Which runs are shorter than their recipe has them."""
+    short = [(name, slots, _recipe_slots(name)) for name, slots in sorted(lengths.items())]
+    return "; ".join(
+        f"runs of {slots} slots, {name} has {full}" for name, slots, full in short if slots < full
+    )
+
+
+@cache
+def _recipe_slots(experiment: str) -> int:
+    return int(compose_settings([f"experiment={experiment}"])["slots"])
 
 
 def _texts(estimate: Estimate) -> tuple[str, str, str]:
@@ -222,7 +239,7 @@ def main(arguments: Sequence[str]) -> int:
     claims = read_catalogue()
     runs, complaints = usable_runs(folder)
     tell_unusable(complaints)
-    evidence = Evidence(runs)
+    evidence = Evidence(runs, folder.parent / "figures")
     rows = rows_of(claims, [judge(claim, evidence) for claim in claims])
     tell_failed(one for one in failed_runs(folder) if one.config.get("experiment_name") in evidence.asked)
     _tell_fewer(_verdicts(target), rows, target)

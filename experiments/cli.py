@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -23,12 +24,13 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.arguments import INTERRUPTED
 from serving.errors import UsageError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, 128 + SIGINT as shells have it: who runs programs in turn must not go on."""
+_EXTRAS = {"ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}  # which bring launchers
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def once(program: Callable[[], Any]) -> int:
@@ -115,7 +117,9 @@ def explain(error: BaseException, arguments: list[str]) -> str:
             return _one_line(cause)
     if isinstance(error, MissingConfigException) and error.options:
         group, _, name = (error.missing_cfg_file or "").rpartition("/")
-        return f"{group}={name} is not known, choose from {sorted(error.options)}"
+        line = f"{group}={name} is not known, choose from {sorted(error.options)}"
+        extra = _EXTRAS.get(name) if group == "hydra/launcher" else None
+        return line + (f", or pip install -e '.[{extra}]'" if extra else "")
     if isinstance(error, ConfigCompositionException):
         return _explain_override(error, arguments)
     if isinstance(error, InstantiationException):
@@ -124,7 +128,8 @@ def explain(error: BaseException, arguments: list[str]) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    plain = _COLOUR.sub("", " ".join(str(error).split()))
+    return "".join(letter for letter in plain if letter.isprintable())
 
 
 def _explain_override(error: BaseException, arguments: list[str]) -> str:

@@ -62,3 +62,8 @@ def markdown_table(text: pd.DataFrame) -> str:
     """A table of texts as Markdown."""
     lines = [list(text.columns), ["---"] * len(text.columns), *text.to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words that agree with it."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

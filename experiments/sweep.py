@@ -16,7 +16,8 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from experiments.cli import INTERRUPTED, explain, is_usage
+from experiments.arguments import INTERRUPTED
+from experiments.cli import explain, is_usage
 from experiments.failures import forget_failure
 from experiments.interruption import Interruption
 from experiments.leftovers import is_abandoned, is_running, make_owned, remove_abandoned, this_host

@@ -9,11 +9,12 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from experiments.arguments import exit_code
+from experiments.arguments import INTERRUPTED, exit_code
 
 Overrides = tuple[str, ...]
 """Of hydra, one for each setting: what makes the runs of an arm."""
 
+_STOP = (2, INTERRUPTED)
 _FIRST = ("agent", "workload")  # merged before all other settings: most arms differ in these
 
 
@@ -62,22 +63,28 @@ def commands(arms: Iterable[Overrides], seeds: int, launcher: str = "joblib") ->
 
 
 def carry_out(wanted: Sequence[Sequence[str]], run: bool) -> int:
-    """Print every command, and run it if asked to; 1 where one has failed, the others run all the same."""
-    failed: list[str] = []
-    code = exit_code(lambda: _carry_out(wanted, run, failed))
-    for line in failed:
+    """Print every command, and run it if asked to; returns the exit code.
+
+    One in which runs failed (1) does not stop the others; wrong usage (2) and an interruption (130) do.
+    """
+    codes: dict[str, int] = {}
+    code = exit_code(lambda: _carry_out(wanted, run, codes))
+    for line in codes:
         print(f"failed: {line}", file=sys.stderr)
-    return code or (1 if failed else 0)
+    return code or max(codes.values(), default=0)
 
 
-def _carry_out(wanted: Sequence[Sequence[str]], run: bool, failed: list[str]) -> None:
-    """Note in ``failed`` those that fail."""
+def _carry_out(wanted: Sequence[Sequence[str]], run: bool, codes: dict[str, int]) -> None:
+    """Note in ``codes`` the exit code of those that fail."""
     for number, command in enumerate(wanted, start=1):
         line = shlex.join(["python", *command])
         print(line, flush=True)
         if run:
             print(f"command {number} of {len(wanted)}", file=sys.stderr)
-            failed += [line] if _run(command) else []
+            code = _run(command)
+            codes |= {line: code} if code else {}
+            if code in _STOP:
+                return
 
 
 def _run(command: Sequence[str]) -> int:

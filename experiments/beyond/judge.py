@@ -10,6 +10,7 @@ import pandas as pd
 
 from experiments.beyond.conditions import CASES, LEARNERS
 from experiments.claims import MINIMUM_SEEDS
+from experiments.pages import counted
 from experiments.report.claims import WAITING
 
 HOLDS, UNDECIDED, FAILS = "holds", "undecided", "fails"
@@ -156,7 +157,7 @@ def judge(table: pd.DataFrame, failed: Failed) -> pd.DataFrame:
         for preset in (one for one in case.agents if one in LEARNERS):
             place = case.title, preset
             row = by_place.get(place)
-            lost = f"{failed[place]} run(s) failed" if failed.get(place) else ""
+            lost = f"{counted(failed[place], 'run')} failed" if failed.get(place) else ""
             for line in LINES:
                 seeds = 0 if row is None else int(row[line.seeds])
                 found = _judged(line, row, seeds)

@@ -16,7 +16,7 @@ from experiments.arguments import parse, refuse
 from experiments.beyond.conditions import AGENTS, CASES, STABLE_BASELINES, Case
 from experiments.sweep_commands import carry_out, commands
 
-_DEFAULTS = {"seeds": 10, "run": 0, "launcher": "joblib", "only": ""}
+_DEFAULTS = {"seeds": 10, "run": False, "launcher": "joblib", "only": ""}
 
 
 def tables(cases: Iterable[Case]) -> list[list[str]]:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
             refuse(f"only={one} is not one of the agents, choose from {list(AGENTS)}")
     arms = [case.overrides(agent) for case in CASES for agent in case.agents if agent in chosen]
     sweeps = commands(arms, options["seeds"], options["launcher"])
-    return carry_out([*tables(CASES), *sweeps], bool(options["run"]))
+    return carry_out([*tables(CASES), *sweeps], options["run"])
 
 
 if __name__ == "__main__":

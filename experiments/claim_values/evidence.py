@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,11 +95,15 @@ class Evidence:
 
     Attributes:
         runs: in any order.
+        studies: folder of the tables of studies that have no runs.
         asked: experiments whose runs somebody wanted so far, whether there were any or not.
+        lengths: slots of the runs that ``compare`` chose since somebody emptied it, by experiment.
     """
 
     runs: Sequence[Run]
+    studies: Path = Path("results/figures")
     asked: set[str] = field(default_factory=set, repr=False)
+    lengths: dict[str, int] = field(default_factory=dict, repr=False)
     _read: dict[str, RunNumbers] = field(default_factory=dict, repr=False)
 
     def numbers(self, run: Run) -> RunNumbers:
@@ -146,6 +151,7 @@ class Evidence:
             return Missing(f"{condition} has no seed with all of {', '.join(presets.values())}")
         largest = max(range(len(sets)), key=lambda index: (len(seeds[index]), _slots(sets[index])))
         chosen = sets[largest]
+        self.lengths[condition.experiment] = _slots(chosen)
         total = sum(len(arm.runs) for candidates in found.values() for arm in candidates)
         return Compared(
             arms=chosen,

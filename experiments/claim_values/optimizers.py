@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from experiments.claim_values.evidence import Evidence
 from experiments.claim_values.outcome import Missing, Outcome, over_seeds
 from experiments.statistics import ratio
 
 
-def adam_over_ftrl(_evidence: Evidence, results: Path = Path("results/figures/ftrl.csv")) -> Outcome:
+def adam_over_ftrl(evidence: Evidence) -> Outcome:
     """Error of Adam over that of FTRL with few samples."""
+    results = evidence.studies / "ftrl.csv"
     if not results.exists():
         return Missing(f"{results}: python -m experiments.studies.ftrl")
     import pandas as pd

@@ -66,7 +66,11 @@ def largest_reduction(
         each = {name: _reduced(runs) for name, runs in strata.items()}
         said = ", ".join(f"{name} {short(outcome)}" for name, outcome in each.items())
         runs = list(with_baseline.values())
-        return over_seeds(runs, _largest([len(one) for one in runs]), f"the largest of {said}")
+        return over_seeds(
+            runs,
+            _largest([len(one) for one in runs]),
+            f"the largest (of noisy values: it leans upwards) of {said}",
+        )
 
     return compute
 

@@ -10,6 +10,7 @@ from typing import Any
 from experiments.arms import Arm, arms
 from experiments.figures.style import NotYetComputedError, in_order, label
 from experiments.one_condition import SHARED, by_preset, refuse_differences
+from experiments.pages import counted
 from experiments.results import Run, finished_runs
 
 PUBLISHED = ("rrl_plus_paper", "deeprm", "capes_published")
@@ -108,5 +109,5 @@ def seeds_said(panels: Sequence[Compared]) -> str:
         for preset in (*PUBLISHED, *TUNED, *REFERENCES)
         if preset not in one.by_preset
     ]
-    said = f"{fewest} seed(s)" if fewest == most else f"{fewest} to {most} seeds"
+    said = counted(fewest, "seed") if fewest == most else f"{fewest} to {most} seeds"
     return said + (f"; without runs: {', '.join(missing)}" if missing else "")

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from experiments.convergence import first_passage, settles, settles_q
 from experiments.figures.layout import called, legend_below, lettered, share_x, stacked
 from experiments.figures.style import Drawing, NotYetComputedError
+from experiments.pages import counted
 from experiments.results import Run, finished_runs
 from experiments.statistics import Estimate, bootstrap, median
 
@@ -54,7 +55,7 @@ def drawing(runs: pd.DataFrame) -> Drawing:
         ),
         caption=(
             f"Preset rrl_paper with the constant estimator, 14 requests/s, {slots} slots, "
-            f"{runs['seed'].nunique()} seed(s); dots are seeds, lines medians over seeds, bars "
+            f"{counted(runs['seed'].nunique(), 'seed')}; dots are seeds, lines medians over seeds, bars "
             "and bands their 95 % bootstrap intervals (a bar that ends at the triangles has no upper end). "
             f"{called(0, len(axes))} Slots until Q stays within 10 % of its end and had half the run to "
             "show it (conv. of Q), and until the noise-free gap to the best configuration, averaged over 25 "

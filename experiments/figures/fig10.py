@@ -15,6 +15,7 @@ from experiments.arms import Arm, RunSummary
 from experiments.figures.layout import called, legend_below, lettered, log_ticks, stacked
 from experiments.figures.over_time import WINDOW, line, smoothed
 from experiments.figures.style import COLOURS, Drawing, NotYetComputedError
+from experiments.pages import counted
 from experiments.radius_arms import FAMILIES, Family, families
 from experiments.results import finished_runs
 from experiments.statistics import Estimate, bootstrap, mean
@@ -39,14 +40,14 @@ def draw(runs: Path) -> Drawing:
     data = pd.concat(drawn, ignore_index=True)
     return Drawing(
         name="fig10",
-        title="Fig. 10: RRL Plus against RRL with a fixed region, Inception V3 on the CPU under wiki",
+        title="Fig. 10: RRL Plus against RRL with a fixed region, Inception V3 on the CPU, WiKi",
         paper_shows=(
             "The paper shows RRL Plus converging 17.54 % sooner than RRL with a fixed region, at 15.31 % "
             "less latency; it names neither the fixed radius (3 in the authors' code) nor the workload."
         ),
         caption=(
-            f"{min(family.slots for family in found.values())} slots, {data['seeds'].min()} seed(s) or more "
-            "of each; paper: as the paper writes the agents, robust: our robust presets. "
+            f"{min(family.slots for family in found.values())} slots, {counted(data['seeds'].min(), 'seed')} "
+            "or more of each; paper: as the paper writes the agents, robust: our robust presets. "
             f"{called(0, len(axes))} Cost per slot "
             f"(mean latency, lost requests counted as 5 s), moving average over {WINDOW} slots, mean over "
             f"seeds. {called(1, len(axes))} Mean over the whole run, learning included, of cost (dots, "

@@ -36,7 +36,8 @@ def draw(runs: Path) -> Drawing:
         row[1].set_yscale("log")
         log_ticks(row[1].yaxis)
         row[2].set_ylim(0, 1)
-        names = (f"arrivals (1/s), seed {seed}", "p95 latency (s)", f"{utilisation(panel)[:3].upper()} use")
+        processor = utilisation(panel)[:3].upper()
+        names = f"arrivals (1/s), seed {seed}", "p95 latency (s)", f"{processor} use (share)"
         for axis, letter, name in zip(row, letters, names, strict=True):
             axis.set_title(f"({letter}) {name}", loc="left")
         row[0].set_ylabel(panel.condition.title)

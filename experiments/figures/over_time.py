@@ -48,8 +48,13 @@ def agents(axes: Axes, by_preset: Mapping[str, Arm], column: str) -> pd.DataFram
         drawn = smoothed(arm, column)
         line(axes, drawn, label(preset), colour(preset), dashes(preset))
         parts.append(drawn.assign(what=column, preset=preset))
-    axes.set_xlim(0, max(part["minute"].max() for part in parts))
+    axes.set_xlim(0, max(_end_minute(arm) for arm in by_preset.values()))
     return pd.concat(parts, ignore_index=True)
+
+
+def _end_minute(arm: Arm) -> float:
+    """Of the longest run's last slot."""
+    return max(float(run.config["slots"] * run.config["slot_s"]) / 60 for run in arm.runs.values())
 
 
 def arrivals(axes: Axes, arm: Arm) -> int:

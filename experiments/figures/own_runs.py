@@ -20,6 +20,7 @@ from experiments.figures.style import (
     label,
     rolling,
 )
+from experiments.pages import counted
 from experiments.results import finished_runs, slots_of
 from serving.errors import UsageError
 
@@ -50,8 +51,9 @@ def draw(runs: Path) -> Drawing:
         paper_shows="Not a figure of the paper: runs of your own in the form of its Fig. 11.",
         caption=(
             f"(a) requests per second in each slot; (b) cost per slot: mean latency with every lost request "
-            f"counted as 5 s, moving average over {WINDOW} slots, log scale; line: mean over {seeds} "
-            f"seed(s), band: lowest to highest seed. Mean over the whole run, learning included: "
+            f"counted as 5 s, moving average over {WINDOW} slots, log scale; line: mean over "
+            f"{counted(seeds, 'seed')}, band: lowest to highest seed. Mean over the whole run, "
+            "learning included: "
             + "; ".join(f"{label(preset)} {cost:.3g} s" for preset, cost in _means(rows).items())
             + ". Where requests wait longer than 5 s, rejecting more of them lowers the cost. "
             + f"Profile {first['hardware']}."
@@ -90,9 +92,6 @@ def _by_seed(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
 def _arrivals(axes: Axes, rows: pd.DataFrame) -> None:
     one_agent = rows[rows["preset"] == rows["preset"].iloc[0]]
     one_seed = one_agent[one_agent["seed"] == one_agent["seed"].min()]
-    axes.plot(
-        one_seed["minute"], one_seed["load_rps"], color="#bbbbbb", linewidth=0.7, label="arrivals, measured"
-    )
     minute = one_seed["minute"]
     axes.plot(minute, one_seed["load_rps"], color="#bbbbbb", linewidth=0.7, label="arrivals, measured")
     axes.plot(minute, one_seed["true_load_rps"], color="#333333", label="arrivals, true mean")

@@ -7,6 +7,7 @@ were made with. ``python -m experiments.sensitivity.sweep`` says which runs are 
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,10 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     except UsageError as error:
         refuse(str(error))
     if (table["verdict"] == NOT_COMPUTABLE).all():
-        print(
-            "sensitivity: not yet computed, run: python -m experiments.sensitivity.sweep run=1",
-            file=sys.stderr,
-        )
+        also = [shlex.quote(f"also={options['also']}")] if options["also"] else []
+        command = " ".join(["python -m experiments.sensitivity.sweep run=1", *also])
+        print(f"sensitivity: not yet computed with two seeds, run: {command}", file=sys.stderr)
         return 1
     seeds = table.loc[table["seeds"] > 0, "seeds"]
     said = (

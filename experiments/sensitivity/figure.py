@@ -20,7 +20,7 @@ _COLOURS = dict(zip(VERDICTS, ("#0072B2", "#9CCBE6", "#F5B041", "#EEEEEE"), stri
 _INK = {"reproduced": "white"}  # the others are light
 _INCHES = 0.128  # of a row
 _GAP = 0.35  # of a row or column, between one choice or comparison and the next
-_LEFT, _TOP, _BOTTOM = 4.8, 7.9, 2.0  # columns and rows beside the cells, for names and counts
+_LEFT, _TOP, _BOTTOM = 4.8, 9.6, 2.0  # columns and rows beside the cells, for names and counts
 _SMALL, _SMALLER = 5.5, 5.0  # points
 
 Cell = Mapping[Hashable, Any]

@@ -26,6 +26,7 @@ from experiments.verdict import verdict
 
 NOT_COMPUTABLE = "not computable"
 VERDICTS = ("reproduced", "partly", "not reproduced", NOT_COMPUTABLE)
+MINIMUM_SEEDS = 2
 COLUMN = ["comparison", "where", "settings"]
 """What tells claims apart."""
 
@@ -68,6 +69,8 @@ class _Study:
         seeds = sorted(ours.keys() & others.keys())
         if not seeds:
             return Missing("no finished runs: python -m experiments.sensitivity.sweep")
+        if len(seeds) < MINIMUM_SEEDS:
+            return Missing(f"{len(seeds)} seed, an interval needs {MINIMUM_SEEDS}: seeds=2 or more")
         pairs: NDArray[np.float64] = np.array([(ours[seed], others[seed]) for seed in seeds])
         return Missing("runs without a number") if np.isnan(pairs).any() else headline.compare(pairs)
 

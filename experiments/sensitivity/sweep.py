@@ -15,7 +15,7 @@ from experiments.sensitivity.arms import all_arms
 from experiments.sensitivity.conditions import CONDITIONS, Condition
 from experiments.sweep_commands import carry_out, commands
 
-_DEFAULTS = {"seeds": 4, "run": 0, "launcher": "joblib", "only": "", "also": ""}
+_DEFAULTS = {"seeds": 4, "run": False, "launcher": "joblib", "only": "", "also": ""}
 
 
 def _varied(only: str) -> list[Condition]:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     if options["seeds"] < 1:
         refuse(f"seeds={options['seeds']}, expected an integer >= 1")
     arms = all_arms(_varied(options["only"]), tuple(options["also"].split()))
-    return carry_out(commands(arms, options["seeds"], options["launcher"]), bool(options["run"]))
+    return carry_out(commands(arms, options["seeds"], options["launcher"]), options["run"])
 
 
 if __name__ == "__main__":

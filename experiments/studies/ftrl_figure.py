@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from experiments.figures.layout import legend_below, lettered, log_ticks, stacked
 from experiments.figures.style import Drawing
+from experiments.pages import counted
 from experiments.statistics import bootstrap, mean
 
 FEW = 30  # samples; fixed before the study was run
@@ -98,7 +99,8 @@ def draw(data: pd.DataFrame, steps: int) -> Drawing:
         ),
         caption=(
             f"The network of RRL trained anew for {steps} steps of minibatch 64 on WiKi slots served under "
-            f"random configurations, {data['seed'].nunique()} seed(s). Error: median over held-out slots of "
+            f"random configurations, {counted(data['seed'].nunique(), 'seed')}. "
+            "Error: median over held-out slots of "
             "|prediction - noise-free cost| over that cost; lines are means over seeds, bands their 95 % "
             "bootstrap intervals. FTRL is TensorFlow's, with its accumulator of 0.1 unless said; centred "
             "keeps the drawn weights as its centre. Sensitivity: worst mean error over the best among the "

@@ -48,7 +48,7 @@ def test_an_interruption_lets_the_program_end_what_it_started(capsys, number, be
 
     found = signal.signal(number, before)
     try:
-        assert exit_code(program) == 1
+        assert exit_code(program) == 130
         assert signal.getsignal(number) == before
     finally:
         signal.signal(number, found)

@@ -202,7 +202,7 @@ def test_too_few_seeds_missing_and_failed_runs_are_told(tmp_path):
     fail(tmp_path, "fig11", "abc", config)
     found = verdicts_of(tmp_path)
     assert set(found["verdict"]) == {"not yet computed"}
-    assert found.loc["cost", "reason"] == "10 seeds for a verdict, there are 9; 1 run(s) failed"
+    assert found.loc["cost", "reason"] == "10 seeds for a verdict, there are 9; 1 run failed"
     assert found.loc["cost", "value"] == pytest.approx(1.0)
     assert set(verdicts_of(tmp_path, "serf")["reason"]) == {"no finished runs: make beyond"}
 

@@ -9,10 +9,12 @@ from claim_runs import CLAIMS, gap_that_settles, judged, write_run
 from tests_support import fail
 
 from experiments.claim_values import registry
-from experiments.claims import Claim, Judged, main
+from experiments.claim_values.evidence import Evidence
+from experiments.claims import Claim, Judged, judge, main
 from experiments.claims_text import BEGIN, END, markdown, section
 from experiments.pages import replace_section, write_whole
 from experiments.records import ROOT
+from experiments.usable import usable_runs
 from experiments.verdict import PaperValue
 
 
@@ -220,3 +222,16 @@ def test_files_that_stay_the_same_are_not_written_again(tmp_path):
     before = path.stat().st_mtime_ns
     write_whole(path, "text")
     assert path.stat().st_mtime_ns == before
+
+
+def test_runs_that_are_shorter_than_their_recipe_are_told(away):
+    some_runs(away / "runs")
+    runs, _ = usable_runs(away / "runs")
+    evidence = Evidence(runs)
+    for _ in range(2):  # what another claim rests on is forgotten
+        assert judge(CLAIMS["C022"], evidence).reason.count("runs of 100 slots, fig11 has 1000") == 1
+        assert "slots" not in judge(CLAIMS["C069"], evidence).reason
+    for seed in range(10):
+        for preset in ("rrl_plus_paper", "capes_published"):
+            write_run(away / "whole", preset, seed, cost=0.3, slots=1000)
+    assert "fig11 has" not in judge(CLAIMS["C022"], Evidence(usable_runs(away / "whole")[0])).reason

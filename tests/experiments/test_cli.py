@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from experiments.cli import explain
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,6 +68,17 @@ def test_a_mistake_is_one_line_with_the_choices(tmp_path, argument, expected):
     line = refused(tmp_path, "truth=false", "slots=2", argument)
     for word in expected:
         assert word in line
+
+
+@pytest.mark.skipif(find_spec("hydra_plugins.hydra_ray_launcher") is not None, reason="ray is installed")
+def test_a_launcher_that_is_not_installed_says_how_to_get_it(tmp_path):
+    line = refused(tmp_path, "--multirun", "hydra/launcher=ray", "seed=0,1")
+    assert line.startswith("hydra/launcher=ray is not known, choose from ['basic', 'joblib'")
+    assert line.endswith("], or pip install -e '.[ray]'")
+
+
+def test_an_exceptions_colours_and_control_characters_are_left_out():
+    assert explain(ValueError("\x1b[31mred\x1b[0m\a and\nplain"), []) == "ValueError: red and plain"
 
 
 def test_a_broken_trace_names_file_and_line(tmp_path):

@@ -102,7 +102,7 @@ def test_fig14_draws_the_share_over_each_latency(runs, tmp_path):
         over = slots["slo_violations"].sum() + slots["rejections"].sum()
         shares.append(100 * over / (slots["completions"].sum() + slots["rejections"].sum()))
     assert f"Inception V3, GPU (235 ms): RRL Plus {np.mean(shares):.3g} %" in drawing.caption
-    assert "2 servers, 2 seed(s); without runs: DeepRM (Inception V3, CPU)" in drawing.caption
+    assert "2 servers, 2 seeds; without runs: DeepRM (Inception V3, CPU)" in drawing.caption
     assert {path.suffix for path in style.save(drawing, tmp_path)} == {".png", ".pdf", ".csv", ".txt"}
 
 

@@ -35,7 +35,7 @@ def test_every_figure_comes_as_picture_print_numbers_and_caption(drawn):
         assert (drawn / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (drawn / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert len(pd.read_csv(drawn / f"{name}.csv")) > 0
-        assert "2 seed(s)" in (drawn / f"{name}.txt").read_text()
+        assert "2 seeds" in (drawn / f"{name}.txt").read_text()
 
 
 def test_fig11_draws_the_mean_over_seeds_of_the_smoothed_cost(drawn, world):

@@ -75,12 +75,13 @@ def test_each_optimizer_is_taken_at_its_best_learning_rate(tmp_path):
     data = pd.DataFrame(rows)
     np.testing.assert_allclose(adam_and_ftrl(data), [[0.3, 0.2], [0.6, 0.4]])
     data.to_csv(tmp_path / "ftrl.csv")
-    assert adam_over_ftrl(Evidence([]), tmp_path / "ftrl.csv").estimate.value == pytest.approx(1.5)
-    for damaged in ("", "garbage\n1,2\n", (tmp_path / "ftrl.csv").read_text()[:60]):
-        (tmp_path / "damaged.csv").write_text(damaged)
-        said = adam_over_ftrl(Evidence([]), tmp_path / "damaged.csv")
+    assert adam_over_ftrl(Evidence([], tmp_path)).estimate.value == pytest.approx(1.5)
+    whole = (tmp_path / "ftrl.csv").read_text()
+    for damaged in ("", "garbage\n1,2\n", whole[:60]):
+        (tmp_path / "ftrl.csv").write_text(damaged)
+        said = adam_over_ftrl(Evidence([], tmp_path))
         assert isinstance(said, Missing)
-        assert "damaged.csv is damaged" in said.reason
+        assert "ftrl.csv is damaged" in said.reason
 
 
 def test_no_process_at_all_is_refused(capsys):

@@ -126,6 +126,10 @@ def test_claims_are_judged_under_the_conditions_of_their_runs(few, tmp_path):
     assert other["verdict"] == "not computable"
     assert "experiments.sensitivity.sweep" in other["reason"]
     assert table.loc[("base", "cost below CAPES", "Dynamic", "published"), "verdict"] == "not computable"
+    play(tmp_path, WIKI, Player(TUNED[1]), BASE, cost=0.2, seeds=1)
+    other = judged(tmp_path).loc[("base", "cost below CAPES", "WiKi", "tuned")]
+    assert (other["verdict"], other["seeds"]) == ("not computable", 0)
+    assert other["reason"].startswith("1 seed, an interval needs 2")
 
 
 def test_what_never_settles_has_no_number(few, tmp_path):
@@ -188,8 +192,24 @@ def test_without_runs_the_study_says_what_to_run_and_what_failed(few, tmp_path, 
     assert program.main([f"output_dir={tmp_path}", f"target={tmp_path}"]) == 1
     err = capsys.readouterr().err
     assert "without runs that failed: 1 of sensitivity" in err
-    assert "experiments.sensitivity.sweep run=1" in err
+    assert err.endswith("experiments.sensitivity.sweep run=1\n")
+    also = "also=slots=60 truth=false"
+    assert program.main([f"output_dir={tmp_path}", f"target={tmp_path}", also]) == 1
+    assert capsys.readouterr().err.endswith(f"experiments.sensitivity.sweep run=1 '{also}'\n")
     assert [path.name for path in tmp_path.iterdir()] == ["sensitivity"]
+
+
+def test_a_wrong_setting_of_all_sweeps_is_told_once(capfd):
+    options = ["run=1", "seeds=1", "launcher=basic", "only=beta"]
+    assert sweep.main([*options, "also=sluts=40"]) == 2
+    first, told, failed = capfd.readouterr().err.splitlines()
+    assert first.startswith("command 1 of ")
+    assert "sluts" in told
+    assert failed.startswith("failed: python -m experiments.run --multirun")
+    with pytest.raises(SystemExit) as stopped:
+        sweep.main(["run=2"])
+    assert stopped.value.code == 2
+    assert capfd.readouterr().err == "run=2, expected 0 or 1\n"
 
 
 def test_an_interrupted_study_says_one_line_and_waits_for_its_sweep(monkeypatch, tmp_path, capfd):
@@ -206,7 +226,7 @@ def test_an_interrupted_study_says_one_line_and_waits_for_its_sweep(monkeypatch,
     monkeypatch.setattr(sweep, "commands", lambda *_: [[str(sweeper), str(tmp_path / "wound_up")]] * 2)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run beside others
     try:
-        assert sweep.main(["run=1"]) == 1
+        assert sweep.main(["run=1"]) == 130
     finally:
         signal.signal(signal.SIGINT, before)
     assert (tmp_path / "wound_up").exists()
