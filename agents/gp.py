@@ -131,6 +131,10 @@ class GPAgent:
         if slot is not None:
             self.cells.add(index, slot.log_load, slot.outputs)
 
+    def end_preparation(self) -> None:
+        """All slots so far were those of a simulator, which may be wrong (``Scales.simulator``)."""
+        self.cells.simulated[:] = True
+
     def _is_surprised(self, index: int, slot: SlotEvidence) -> bool:
         """Whether a slot contradicts a belief that was as good as a slot of its own, at the same load."""
         belief, noise = self._belief, self.kernel.scales.noise

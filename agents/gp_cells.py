@@ -15,7 +15,8 @@ class Cells:
     """Sufficient statistics of slots with the same configuration at about the same load.
 
     With Gaussian noise the posterior given the cells' means, each with noise variance / weight, is the
-    posterior given every slot. Weights fade with age, so that the past is forgotten.
+    posterior given every slot. Weights fade with age, so that the past is forgotten. Slots of a simulator
+    and those of the system itself are kept apart.
 
     Args:
         outputs: numbers per slot.
@@ -28,6 +29,7 @@ class Cells:
         log_load: mean logarithm of the load of each, shape (n,).
         weight: slots in each, older ones counting less, shape (n,).
         value: their mean outputs, shape (n, outputs).
+        simulated: whether they are of a simulator, shape (n,).
     """
 
     def __init__(self, outputs: int, load_step: float, most: int, most_weight: float = math.inf) -> None:
@@ -38,6 +40,7 @@ class Cells:
         self.log_load: Array = np.empty(0)
         self.weight: Array = np.empty(0)
         self.value: Array = np.empty((0, outputs))
+        self.simulated: NDArray[np.bool_] = np.empty(0, dtype=bool)
 
     def __len__(self) -> int:
         return len(self.configuration)
@@ -49,13 +52,14 @@ class Cells:
             self._keep(self.weight >= least)
 
     def add(self, configuration: int, log_load: float, value: Array, weight: float = 1.0) -> None:
-        """Take in one slot."""
-        near = np.abs(self.log_load - log_load) <= self.load_step / 2
+        """Take in one slot of the system itself."""
+        near = (np.abs(self.log_load - log_load) <= self.load_step / 2) & ~self.simulated
         found = np.flatnonzero(near & (self.configuration == configuration))
         self.configuration = np.append(self.configuration, configuration)
         self.log_load = np.append(self.log_load, log_load)
         self.weight = np.append(self.weight, weight)
         self.value = np.vstack([self.value, value])
+        self.simulated = np.append(self.simulated, False)
         if len(found):
             nearest = found[np.abs(self.log_load[found] - log_load).argmin()]
             self._merge(int(nearest), len(self) - 1)
@@ -71,8 +75,8 @@ class Cells:
         self._keep(np.arange(len(self)) != gone)
 
     def _shrink(self) -> None:
-        order = np.lexsort((self.log_load, self.configuration))
-        same = np.diff(self.configuration[order]) == 0
+        order = np.lexsort((self.log_load, self.configuration, self.simulated))
+        same = (np.diff(self.configuration[order]) == 0) & ~np.diff(self.simulated[order])
         gaps = np.where(same, np.diff(self.log_load[order]), np.inf)
         if np.isfinite(gaps).any():
             pair = int(gaps.argmin())
@@ -83,14 +87,16 @@ class Cells:
     def _keep(self, kept: NDArray[np.bool_]) -> None:
         self.configuration, self.log_load = self.configuration[kept], self.log_load[kept]
         self.weight, self.value = self.weight[kept], self.value[kept]
+        self.simulated = self.simulated[kept]
 
     def state_dict(self) -> dict[str, Any]:
-        """Copies of the four arrays."""
+        """Copies of the five arrays."""
         return {
             "configuration": self.configuration.copy(),
             "log_load": self.log_load.copy(),
             "weight": self.weight.copy(),
             "value": self.value.copy(),
+            "simulated": self.simulated.copy(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -99,3 +105,4 @@ class Cells:
         self.log_load = np.array(state["log_load"], dtype=float)
         self.weight = np.array(state["weight"], dtype=float)
         self.value = np.array(state["value"], dtype=float)
+        self.simulated = np.array(state["simulated"], dtype=bool)

@@ -29,6 +29,7 @@ class Scales:
         load_length: how far in load it reaches, as a logarithm: 0.7 is a factor of 2.
         own: of what a configuration shares with no other.
         noise: of one slot.
+        simulator: by how much a simulator's log costs are off, as a share of all the others but the noise.
     """
 
     offset: float = 3.0
@@ -41,6 +42,7 @@ class Scales:
     load_length: float = 1.0
     own: float = 0.03
     noise: float = 0.1
+    simulator: float = 0.5
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -44,13 +44,14 @@ class Posterior:
     def __init__(self, cells: Cells, kernel: ConfigurationLoadKernel) -> None:
         self._kernel, self._index, self._log_load = kernel, cells.configuration, cells.log_load
         covariance = kernel(self._index, self._log_load, self._index, self._log_load)
+        covariance[np.ix_(cells.simulated, cells.simulated)] *= 1 + kernel.scales.simulator**2
         covariance[np.diag_indices(len(cells))] += kernel.scales.noise**2 / cells.weight
         self._whiten = np.linalg.inv(np.linalg.cholesky(covariance))
         value = np.log(cells.value)
         self._centre = value.min(axis=0) + _ABOVE_BEST
         self._residual = self._whiten @ (value - self._centre)
-        squares = (self._residual[:, 0] ** 2).sum()
-        self._amplitude = (_PRIOR_CELLS + squares) / (_PRIOR_CELLS + len(cells))
+        own = self._residual[~cells.simulated, 0]  # simulated ones come first: off from what those foretold
+        self._amplitude = (_PRIOR_CELLS + (own**2).sum()) / (_PRIOR_CELLS + len(own))
 
     def at(self, log_load: float) -> Belief:
         """What is believed at one load."""

@@ -90,6 +90,11 @@ class Arm:
         """Everything but the agent, as text to compare."""
         return _text({key: value for key, value in self.settings.items() if key != "agent"})
 
+    @property
+    def world(self) -> str:
+        """Everything but the agent and where it has learned before, as text to compare."""
+        return _text({key: value for key, value in self.settings.items() if key not in ("agent", "pretrain")})
+
     def summaries(self) -> dict[int, RunSummary]:
         """What each run came to, by seed."""
         return {seed: RunSummary.of(run) for seed, run in self.runs.items()}

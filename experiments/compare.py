@@ -113,7 +113,7 @@ def _find_reference(entry: _Entry, entries: Sequence[_Entry], by: str, reference
     for other in entries:
         if by and other.value == reference.lower() and other.labels == entry.labels:
             return other
-        same = other.arm.conditions == entry.arm.conditions
+        same = other.arm.world == entry.arm.world
         if not by and other.labels["preset"] == reference and same:
             return other
     return None

@@ -9,7 +9,7 @@ comparison is not the run's.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,6 +20,15 @@ from experiments.drain import build_drain_rule
 from experiments.loop import run_loop
 from serving.agent import Agent
 from serving.system import ServingSystem
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """An agent that tells a simulator's slots from those of its own system."""
+
+    def end_preparation(self) -> None:
+        """All slots so far were a simulator's, those to come are not."""
+
 
 _STREAM = 0x_7A5_F34  # apart from the requests of the run
 
@@ -34,6 +43,8 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
     learner = agent.agent if isinstance(agent, BackgroundAgent) else agent
     for _ in run_loop(env, learner, seed, drained=build_drain_rule(plain)):
         pass
+    if isinstance(learner, Prepared):
+        learner.end_preparation()
 
 
 def _simulator(plain: dict[str, Any]) -> ServingSystem:

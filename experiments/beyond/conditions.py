@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.claim_values.evidence import Condition
+from experiments.figures.style import PREPARED as PREPARED_SUFFIX
 from experiments.sweep_commands import Overrides
 
 GAUSSIAN = ("gp", "gp_lcb", "gp_safe")
 RIVALS = ("linucb", "aimd", "optuna", "serf", "packrat")
 STABLE_BASELINES = ("sb3_dqn", "sb3_ppo")  # rivals, too, but only some install PyTorch
 TUNED = ("rrl_plus_tuned", "rrl_tuned", "q_learning_tuned", "deeprm_tuned", "capes_tuned")
-LEARNERS = (*GAUSSIAN, *RIVALS, *STABLE_BASELINES, *TUNED)
+PREPARED = {f"{agent}{PREPARED_SUFFIX}": agent for agent in ("gp", "gp_safe", "rrl_plus_tuned")}
+"""Presets of agents that learn in a simulator of another machine first, by what runs tell them apart by."""
+LEARNERS = (*GAUSSIAN, *PREPARED, *RIVALS, *STABLE_BASELINES, *TUNED)
 DEFAULT, ORACLE = "tf_default", "oracle"
 TRUTHFUL = ("static_best", ORACLE)  # know the exhaustive table
 AGENTS = (*LEARNERS, DEFAULT, *TRUTHFUL)
 
+_OTHER_MACHINE = "conf/hardware/admissible/{}_20.yaml"  # set aside for tuning agents: no condition uses it
 _CPU_ONLY = ("packrat",)  # plans threads
 
 
@@ -42,15 +46,23 @@ class Case:
     def overrides(self, agent: str) -> Overrides:
         """What makes an agent's runs."""
         where = self.condition
-        told = ("truth=true",) if where.experiment == "fig14" and agent in TRUTHFUL else ()
+        told: Overrides = ("truth=true",) if where.experiment == "fig14" and agent in TRUTHFUL else ()
+        if agent in PREPARED:
+            told = f"agent.preset={agent}", f"pretrain.file={self._other_machine}"
         return (
             f"experiment={where.experiment}",
             f"model={where.model}",
             f"system={where.system}",
             f"workload={where.workload}",
-            f"agent={agent}",
+            f"agent={PREPARED.get(agent, agent)}",
             *told,
         )
+
+    @property
+    def _other_machine(self) -> str:
+        """Profile of a machine like that of the condition, fitted to the same facts, but not that one."""
+        gpu = "_gpu" if self.condition.system == "sim_gpu" else ""
+        return _OTHER_MACHINE.format(f"{self.condition.model}{gpu}")
 
 
 def _paper() -> list[Case]:

@@ -76,7 +76,7 @@ LABELS = {
 ORDER = list(COLOURS)
 SLO_LINE: dict[str, Any] = {"color": "#555555", "linestyle": "-.", "linewidth": 0.9}
 _TUNED = "_tuned"  # looks like the published settings of the same agent, dashed
-PREPARED = ", prepared"  # in a simulator: looks like the same agent from scratch, dash-dotted
+PREPARED = "_prepared"  # in a simulator: looks like the same agent from scratch, dash-dotted
 _PUBLISHED = ("{}_paper", "{}_published", "{}")
 
 _SETTINGS: dict[str, Any] = {
@@ -140,7 +140,8 @@ def label(preset: str) -> str:
     agent = preset.removesuffix(PREPARED)
     base = _published(agent)
     tuned = ", tuned" if base != agent else ""
-    return LABELS.get(base, base) + tuned + preset.removeprefix(agent)
+    prepared = ", prepared" if agent != preset else ""
+    return LABELS.get(base, base) + tuned + prepared
 
 
 def dashes(preset: str) -> str:

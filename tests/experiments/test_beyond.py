@@ -1,5 +1,7 @@
 """The evidence beyond the paper: which runs it wants, and that what it says is what they say."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +12,11 @@ from experiments.arms import arms
 from experiments.beyond import sweep
 from experiments.beyond.__main__ import main
 from experiments.beyond.comparison import improvement, profile
-from experiments.beyond.conditions import AGENTS, CASES, LEARNERS
+from experiments.beyond.conditions import AGENTS, CASES, LEARNERS, PREPARED
 from experiments.beyond.gaps import Gaps
 from experiments.beyond.judge import best, judge
 from experiments.beyond.table import failed, read, tabulate
+from experiments.build import profile_of, read_yaml
 from experiments.cli import CONF
 from experiments.report.page import build
 from experiments.results import Run, failed_runs, finished_runs
@@ -307,4 +310,17 @@ def test_without_runs_it_says_what_to_run(tmp_path, capsys):
 def test_every_agent_is_a_preset_and_yardsticks_are_not_judged():
     assert not {"oracle", "static_best", "tf_default"} & set(LEARNERS)
     assert set(LEARNERS) < set(AGENTS)
-    assert set(AGENTS) <= {path.stem for path in (CONF / "agent").glob("*.yaml")}
+    assert {PREPARED.get(one, one) for one in AGENTS} <= {
+        path.stem for path in (CONF / "agent").glob("*.yaml")
+    }
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_who_is_prepared_learns_on_a_machine_that_no_condition_runs_on(case):
+    plain = compose_settings(case.overrides("gp_prepared"))
+    assert plain["agent"] == compose_settings(case.overrides("gp"))["agent"] | {"preset": "gp_prepared"}
+    other = read_yaml(Path(plain["pretrain"]["file"]), "pretrain.file")
+    service = plain["model"]["name"] + ("_gpu" if case.condition.system == "sim_gpu" else "")
+    assert other["name"] == f"{service}_20"
+    assert service.removesuffix("_gpu") in other["models"]
+    assert profile_of(plain)["name"] != other["name"]

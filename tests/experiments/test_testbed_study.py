@@ -70,11 +70,11 @@ def test_a_run_that_was_prepared_in_a_simulator_has_a_row_of_its_own(tmp_path):
     interleave([compose_settings(job) for job in jobs([*SMALL, *ways, f"output_dir={tmp_path}"])], turn=10)
     assert main([f"runs={tmp_path}", "experiment=real", "table=none", f"target={tmp_path}"]) == 0
     table = pd.read_csv(tmp_path / "agents.csv")
-    assert sorted(table["preset"]) == ["q_learning", "q_learning, prepared"]
+    assert sorted(table["preset"]) == ["q_learning", "q_learning_prepared"]
     assert set(table["slots"]) == {20}
-    assert style.label("q_learning, prepared") == "Q-learning, prepared"
-    assert style.label("rrl_plus_tuned, prepared") == "RRL Plus, tuned, prepared"
-    assert style.colour("gp, prepared") == style.colour("gp")
+    assert style.label("q_learning_prepared") == "Q-learning, prepared"
+    assert style.label("rrl_plus_tuned_prepared") == "RRL Plus, tuned, prepared"
+    assert style.colour("gp_prepared") == style.colour("gp")
 
 
 def test_the_report_shows_it_but_for_an_excerpt(runs, tmp_path):
