@@ -134,6 +134,7 @@ class GPAgent:
     def end_preparation(self) -> None:
         """All slots so far were those of a simulator, which may be wrong (``Scales.simulator``)."""
         self.cells.simulated[:] = True
+        self._slots = 0  # the free slots of safe play are to try what is real
 
     def _is_surprised(self, index: int, slot: SlotEvidence) -> bool:
         """Whether a slot contradicts a belief that was as good as a slot of its own, at the same load."""

@@ -372,3 +372,16 @@ def test_a_configurations_own_slots_bound_its_error_whatever_the_neighbours_say(
     assert deviations == sorted(deviations, reverse=True)
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.05
+
+
+def test_the_free_slots_of_safe_play_are_real_ones():
+    agent = GPAgent(space=SPACE, safety={"free_slots": 3}, slo_s=0.5)
+    seen = observation(load_rps=10.0)
+    for _ in range(10):  # the first is cheap and has a long tail
+        for played, cost, tail_s in (((1, 1, 1), 0.1, 1.0), ((3, 3, 3), 0.2, 0.1)):
+            agent.learn(seen, played, cost, observation(load_rps=10.0, p95_latency_s=tail_s))
+    assert agent.act(seen) == (3, 3, 3)
+    agent.end_preparation()
+    free = agent.act(seen)
+    agent.safety = None
+    assert agent.act(seen) == free != (3, 3, 3)
