@@ -100,7 +100,7 @@ class GPAgent:
             return self.space.configurations[self.start]
         if self._slots == 1 and self.reference is not None:
             return self.space.configurations[self.reference]
-        load = log_load(observation.load_rps)
+        load = self._load(observation)
         posterior = Posterior(self.cells, self.kernel)
         self._belief, self._believed_at = posterior.at(load), load
         score = np.where(self.barred, np.inf, self.score(self._belief.mean[:, 0], self._belief.deviation))
@@ -108,6 +108,12 @@ class GPAgent:
             busier = posterior.at(load + math.log(self.safety.load_margin))
             score = self._only_safe(score, busier, self.safety)
         return self.space.configurations[int(score.argmin())]
+
+    def _load(self, observation: Observation) -> float:
+        """Logarithm of the load to decide for; before anything is measured the largest that is known."""
+        if observation.slot == 0 and observation.load_rps == 0:
+            return float(self.cells.log_load.max())
+        return log_load(observation.load_rps)
 
     def _only_safe(self, score: NDArray[np.float64], busier: Belief, safety: Safety) -> NDArray[np.float64]:
         """The score where it is safe; where nothing is, what is nearest to it."""

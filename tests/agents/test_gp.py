@@ -374,6 +374,17 @@ def test_a_configurations_own_slots_bound_its_error_whatever_the_neighbours_say(
     assert errors[-1] < 0.05
 
 
+def test_before_anything_is_measured_a_prepared_agent_expects_the_largest_load_that_it_knows():
+    agent = GPAgent(space=SPACE)
+    for _ in range(10):  # the first is cheap at a low load, and overloaded at a high one
+        for load_rps, played, cost in ((5.0, (1, 1, 1), 0.1), (50.0, (1, 1, 1), 5.0), (50.0, (3, 3, 3), 0.3)):
+            agent.learn(observation(load_rps=load_rps), played, cost, observation(1, load_rps=load_rps))
+    agent.end_preparation()
+    agent.score = make_acquisition("price", horizon=0, kappa=0)
+    assert agent.act(observation(0)) == agent.act(observation(7, load_rps=50.0)) == (3, 3, 3)
+    assert agent.act(observation(7)) == agent.act(observation(7, load_rps=0.1)) == (1, 1, 1)
+
+
 def test_the_free_slots_of_safe_play_are_real_ones():
     agent = GPAgent(space=SPACE, safety={"free_slots": 3}, slo_s=0.5)
     seen = observation(load_rps=10.0)
