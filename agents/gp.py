@@ -72,6 +72,8 @@ class GPAgent:
             raise UsageError(f"most_weight={most_weight}, expected a number > 0")
         if not surprise > 0:
             raise UsageError(f"surprise={surprise}, expected a number > 0")
+        if not load_step >= 0:
+            raise UsageError(f"load_step={load_step}, expected a number >= 0")
         if most_cells < 1:
             raise UsageError(f"most_cells={most_cells}, expected an integer >= 1")
         self.space = space
@@ -168,6 +170,14 @@ class GPAgent:
         return {"cells": self.cells.state_dict(), "slots": self._slots}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state.
+
+        Raises:
+            UsageError: if it is of a larger grid.
+        """
+        if np.max(state["cells"]["configuration"], initial=-1) >= self.space.size:
+            raise UsageError(
+                f"the state is of another grid, expected one of {self.space.size} configurations"
+            )
         self.cells.load_state_dict(state["cells"])
         self._slots = int(state["slots"])

@@ -105,4 +105,6 @@ class Cells:
         self.log_load = np.array(state["log_load"], dtype=float)
         self.weight = np.array(state["weight"], dtype=float)
         self.value = np.array(state["value"], dtype=float)
-        self.simulated = np.array(state["simulated"], dtype=bool)
+        self.simulated = np.array(
+            state.get("simulated", np.zeros(len(self))), dtype=bool
+        )  # older ones lack it

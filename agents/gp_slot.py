@@ -39,10 +39,13 @@ class SlotEvidence:
     def of(before: Observation, cost: float, after: Observation) -> SlotEvidence | None:
         """Read a slot from the observations around it; None if it says little about its configuration.
 
-        That is so where it worked off a backlog left by another configuration. The load is that of the
-        slot itself, throughput and losses, where the system reports them, else the load observed before.
+        That is so where it worked off a backlog left by another configuration, and where a number is none.
+        The load is that of the slot itself, throughput and losses, where the system reports them, else the
+        load observed before.
         """
         if before.backlog >= _BACKLOG and after.backlog < before.backlog / 2:
+            return None
+        if not math.isfinite(cost + after.p95_latency_s):
             return None
         offered_rps = after.throughput_rps + after.lost_rps
         overload = 1.0

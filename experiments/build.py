@@ -48,7 +48,7 @@ def resolve(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:
     hardware_file = plain["hardware"].pop("file", None)
     if hardware_file is not None:
         _refuse_lost_overrides(plain["hardware"], choices["hardware"], hardware_file)
-        plain["hardware"] = read_yaml(Path(hardware_file), "hardware.file")
+        plain["hardware"] = read_profile(Path(hardware_file), "hardware.file")
     return plain
 
 
@@ -78,6 +78,18 @@ def read_yaml(path: Path, key: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UsageError(f"{key}={path}: holds no mapping, expected a hardware profile as in conf/hardware")
     return {str(name): value for name, value in content.items()}
+
+
+def read_profile(path: Path, key: str) -> dict[str, Any]:
+    """The same, of a file that a user names.
+
+    Raises:
+        UsageError: if it cannot be read, holds no mapping, or has something in it that hydra would call.
+    """
+    profile = read_yaml(path, key)
+    if "_target_" in str(profile):
+        raise UsageError(f"{key}={path}: has a _target_, expected a hardware profile as in conf/hardware")
+    return profile
 
 
 def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:

@@ -125,14 +125,20 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
     name = plain["experiment_name"]
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"experiment_name={name}, expected letters, digits, '_', '-' and '.'")
-    for key in _TEXT_OR_NULL:
-        group, _, setting = key.partition(".")
-        value = plain[group].get(setting)
-        if value is not None and (not isinstance(value, str) or value == ""):
-            raise UsageError(f"{key}={value}, expected a file or null")
+    _check_files(plain)
     if plain["pretrain"]["slots"] < 1:
         raise UsageError(f"pretrain.slots={plain['pretrain']['slots']}, expected an integer >= 1")
     _check_table(plain["table"])
+
+
+def _check_files(plain: Mapping[str, Any]) -> None:
+    for key in _TEXT_OR_NULL:
+        group, _, setting = key.partition(".")
+        if not isinstance(plain[group], dict):
+            raise UsageError(f"{group}={plain[group]}, expected settings such as {key}=null")
+        value = plain[group].get(setting)
+        if value is not None and (not isinstance(value, str) or value == ""):
+            raise UsageError(f"{key}={value}, expected a file or null")
 
 
 def _check_table(table: Mapping[str, Any]) -> None:

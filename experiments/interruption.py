@@ -17,6 +17,7 @@ from types import TracebackType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _POLL_S = 0.1
+_USAGE = 2  # exit code of a command line that cannot be read
 
 
 class Interruption(AbstractContextManager["Interruption"]):
@@ -66,8 +67,10 @@ class Interruption(AbstractContextManager["Interruption"]):
         try:
             self.check()
             yield
-        except SystemExit:  # a launcher's own answer: Ray's handler of SIGTERM
-            self.happened = True
+        except SystemExit as stopped:
+            if stopped.code == _USAGE:
+                raise
+            self.happened = True  # a launcher's own answer: Ray's handler of SIGTERM
         finally:
             self._heard = False
             self.check()

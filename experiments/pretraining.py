@@ -14,11 +14,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from agents.background import BackgroundAgent
-from experiments.build import build_env, build_system, is_simulated, read_yaml
+from experiments.build import build_env, build_system, is_simulated, read_profile
 from experiments.calibration.simulator import simulated_testbed
+from experiments.cli import explain, is_usage
 from experiments.drain import build_drain_rule
 from experiments.loop import run_loop
 from serving.agent import Agent
+from serving.errors import UsageError
 from serving.system import ServingSystem
 
 
@@ -34,7 +36,11 @@ _STREAM = 0x_7A5_F34  # apart from the requests of the run
 
 
 def pretrain(plain: dict[str, Any], agent: Agent) -> None:
-    """Let the agent learn in the simulator that the settings name; nothing if they name none."""
+    """Let the agent learn in the simulator that the settings name; nothing if they name none.
+
+    Raises:
+        UsageError: if the file is no profile of the model that is served.
+    """
     if "pretrain" not in plain:
         return
     env = build_env(plain | {"slots": plain["pretrain"]["slots"]}, _simulator(plain))
@@ -48,10 +54,15 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
 
 
 def _simulator(plain: dict[str, Any]) -> ServingSystem:
-    hardware = read_yaml(Path(plain["pretrain"]["file"]), "pretrain.file")
+    hardware = read_profile(Path(plain["pretrain"]["file"]), "pretrain.file")
     if not is_simulated(plain):
         return simulated_testbed(plain, hardware)
     system = plain["system"]
     if "change_slot" in system:  # what happens in mid-run is not known before it
         system = system | {"change_slot": plain["pretrain"]["slots"]}
-    return build_system(plain | {"system": system, "hardware": hardware})
+    try:
+        return build_system(plain | {"system": system, "hardware": hardware})
+    except Exception as error:
+        if not is_usage(error):
+            raise
+        raise UsageError(f"pretrain.file={plain['pretrain']['file']}: {explain(error, [])}") from None

@@ -37,6 +37,7 @@ from experiments.sweep_status import (
 from experiments.sweep_worker import joblib_workers_follow
 
 _FOLDER = "hydra.sweep.dir="
+_FLAGS = ("-m", "--multirun")
 _SWEEPS = "results/sweeps"
 _CHANCES = 2  # for a run whose process is killed, perhaps because of another one
 _DYING_S = 10.0  # that processes get to go away
@@ -44,7 +45,7 @@ _DYING_S = 10.0  # that processes get to go away
 
 def asks_for_sweep(arguments: Sequence[str]) -> bool:
     """Whether hydra will make a sweep of these command-line arguments."""
-    return any(argument in ("-m", "--multirun", "hydra.mode=MULTIRUN") for argument in arguments)
+    return any(argument in (*_FLAGS, "hydra.mode=MULTIRUN") for argument in arguments)
 
 
 def drive_sweep(program: Callable[[], Any]) -> int:
@@ -60,7 +61,9 @@ def _drive(program: Callable[[], Any], interruption: Interruption) -> int:
     started_s = time.monotonic()
     compose_seeds_together()
     sweep = _new_folder()
-    sys.argv.append(f"{_FOLDER}{_quoted(sweep)}")
+    flags = [one for one in sys.argv[1:] if one in _FLAGS]  # hydra reads what follows them alone
+    others = [one for one in sys.argv[1:] if one not in _FLAGS]
+    sys.argv[1:] = [*flags, *others, f"{_FOLDER}{_quoted(sweep)}"]
     try:
         with interruption.heard(), joblib_workers_follow(), LiveLine(sweep, sys.stderr):
             _launch(program, sweep, interruption)
@@ -68,6 +71,9 @@ def _drive(program: Callable[[], Any], interruption: Interruption) -> int:
         print(_interrupted(sweep), file=sys.stderr)
         _clean_up(sweep)
         return INTERRUPTED
+    except SystemExit:  # the command line cannot be read
+        shutil.rmtree(sweep)
+        raise
     except Exception as error:
         if is_usage(error):
             shutil.rmtree(sweep)

@@ -2,7 +2,8 @@
 
 Writes ``<target>/beyond/agents.csv`` and ``.md`` (a row per condition and agent), ``verdicts.csv`` and
 ``.md`` (the lines by which it is judged), ``improvement.csv``, and ``<target>/figures/beyond.png``, ``.pdf``,
-``.csv`` and ``.txt``. ``python -m experiments.beyond.sweep`` says which runs are needed.
+``.csv`` and ``.txt``. Where the target is this checkout's own results, the README's sentences on it are
+written anew, too. ``python -m experiments.beyond.sweep`` says which runs are needed.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from experiments.beyond import text
 from experiments.beyond.comparison import improvements
 from experiments.beyond.conditions import AGENTS, CASES
 from experiments.beyond.figure import draw
-from experiments.beyond.judge import best, judge
+from experiments.beyond.judge import judge, winners
 from experiments.beyond.table import failed, read, tabulate
 from experiments.figures import style
-from experiments.pages import write_whole
+from experiments.pages import replace_section, write_whole
+from experiments.records import ROOT
 from experiments.results import failed_runs, finished_runs
 from serving.errors import UsageError
 
@@ -41,7 +43,8 @@ def main(arguments: Sequence[str]) -> int:
         print("beyond: not yet computed, run: python -m experiments.beyond.sweep run=1", file=sys.stderr)
         return 1
     lost = failed(one for folder in folders for one in failed_runs(folder))
-    verdicts, winner = judge(table, lost), best(table)
+    verdicts, judged = judge(table, lost), winners(table)
+    winner = judged[0] if judged else None
     beaten = improvements(found, winner, AGENTS) if winner else pd.DataFrame()
     missing = list(text.without_runs(table, lost))
     target = Path(options["target"]) / "beyond"
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         "agents.csv": _csv(table),
         "agents.md": text.agents_page(table, beaten, winner),
         "verdicts.csv": _csv(verdicts),
-        "verdicts.md": text.verdicts_page(verdicts, winner, missing),
+        "verdicts.md": text.verdicts_page(verdicts, judged, missing),
         "improvement.csv": _csv(beaten),
     }
     for name, content in pages.items():
@@ -59,7 +62,10 @@ def main(arguments: Sequence[str]) -> int:
         style.apply()
         for path in style.save(draw(found, winner), Path(options["target"]) / "figures"):
             print(path)
-    print(text.lead(verdicts, winner))
+    said = text.lead(verdicts, judged)
+    if target.resolve() == ROOT / _DEFAULTS["target"] / "beyond":
+        replace_section(ROOT / "README.md", text.BEGIN, text.END, said)
+    print(said)
     for line in missing:
         print(f"missing: {line}", file=sys.stderr)
     return 0

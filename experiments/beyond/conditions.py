@@ -14,7 +14,8 @@ STABLE_BASELINES = ("sb3_dqn", "sb3_ppo")  # rivals, too, but only some install 
 TUNED = ("rrl_plus_tuned", "rrl_tuned", "q_learning_tuned", "deeprm_tuned", "capes_tuned")
 PREPARED = {f"{agent}{PREPARED_SUFFIX}": agent for agent in ("gp", "gp_safe", "rrl_plus_tuned")}
 """Presets of agents that learn in a simulator of another machine first, by what runs tell them apart by."""
-LEARNERS = (*GAUSSIAN, *PREPARED, *RIVALS, *STABLE_BASELINES, *TUNED)
+FROM_SCRATCH = (*GAUSSIAN, *RIVALS, *STABLE_BASELINES, *TUNED)
+LEARNERS = (*FROM_SCRATCH, *PREPARED)
 DEFAULT, ORACLE = "tf_default", "oracle"
 TRUTHFUL = ("static_best", ORACLE)  # know the exhaustive table
 AGENTS = (*LEARNERS, DEFAULT, *TRUTHFUL)

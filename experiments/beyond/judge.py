@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from experiments.beyond.conditions import CASES, LEARNERS
+from experiments.beyond.conditions import CASES, FROM_SCRATCH, LEARNERS, PREPARED
 from experiments.claims import MINIMUM_SEEDS
 from experiments.pages import counted
 from experiments.report.claims import WAITING
@@ -92,7 +92,8 @@ def _wall_clock(row: pd.Series) -> Finding:
     found = _at_most("decision_ms", 5.0)(row)
     if found.verdict == HOLDS:
         return found
-    told = f"wall-clock of a busy machine; python -m experiments.bench agents={row['preset']} tells CPU time"
+    preset = PREPARED.get(row["preset"], row["preset"])
+    told = f"wall-clock of a busy machine; python -m experiments.bench agents={preset} tells CPU time"
     return Finding(UNDECIDED, found.value, found.low, found.high, told)
 
 
@@ -182,10 +183,17 @@ def _judged(line: Line, row: pd.Series | None, seeds: int) -> Finding:
     return found
 
 
-def best(table: pd.DataFrame) -> str | None:
-    """The learner with the least geometric mean of cost ratios, of those that ran under most conditions."""
-    known = table[table["preset"].isin(LEARNERS) & table["cost_ratio"].notna()]
+def winners(table: pd.DataFrame) -> list[str]:
+    """Who is judged: the best of all that begin from scratch, then the best that is prepared, if any."""
+    found = [_best(table, among) for among in (FROM_SCRATCH, tuple(PREPARED))]
+    return [one for one in found if one is not None]
+
+
+def _best(table: pd.DataFrame, among: tuple[str, ...]) -> str | None:
+    """Least geometric mean of cost ratios, of those with enough runs for a verdict under most conditions."""
+    known = table[table["preset"].isin(among) & table["cost_ratio"].notna()]
     if known.empty:
         return None
-    logs = known.assign(log=np.log(known["cost_ratio"])).groupby("preset")["log"].agg(["size", "mean"])
-    return str(logs.loc[logs["size"] == logs["size"].max(), "mean"].idxmin())
+    scores = known.assign(log=np.log(known["cost_ratio"]), enough=known["oracle_seeds"] >= MINIMUM_SEEDS)
+    found = scores.groupby("preset").agg(enough=("enough", "sum"), runs=("log", "size"), mean=("log", "mean"))
+    return str(found.sort_values(["enough", "runs", "mean"], ascending=[False, False, True]).index[0])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.beyond.judge import LINES, best
+from experiments.beyond.judge import LINES, winners
 from experiments.beyond.text import LEGEND, agents, counts, lead, lines_of
 from experiments.report.markup import element, listing, paragraph, text
 from experiments.report.tables import frame
@@ -18,12 +18,12 @@ def beyond(folder: Path) -> str:
         return ""
     verdicts = pd.read_csv(folder / "verdicts.csv").fillna({"reason": ""})
     table = pd.read_csv(folder / "agents.csv")
-    judged = best(table)
+    judged = winners(table)
     parts = [paragraph(lead(verdicts, judged))]
     parts.append(listing(f"<b>{text(line.name)}</b>: {text(line.question)}." for line in LINES))
-    if judged is not None:
-        title = f"{judged}, condition by condition"
-        parts += [element("h3", text(title)), frame(lines_of(verdicts, judged), title)]
+    for one in judged:
+        title = f"{one}, condition by condition"
+        parts += [element("h3", text(title)), frame(lines_of(verdicts, one), title)]
     title = "In how many conditions each line holds, for every agent"
     parts += [element("h3", title), frame(counts(verdicts), title)]
     parts += [element("h3", "All agents, condition by condition"), element("p", LEGEND, class_="note")]

@@ -302,6 +302,7 @@ def test_goes_on_from_a_saved_state():
     ("settings", "named"),
     [
         ({"forget": 0.0}, "forget=0.0"),
+        ({"load_step": -1.0}, "load_step=-1.0"),
         ({"most_cells": 0}, "most_cells=0"),
         ({"acquisition": "luck"}, "acquisition='luck'"),
         ({"horizon": -1.0}, "horizon=-1.0"),
@@ -372,6 +373,25 @@ def test_a_configurations_own_slots_bound_its_error_whatever_the_neighbours_say(
     assert deviations == sorted(deviations, reverse=True)
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.05
+
+
+def test_a_slot_without_a_number_says_nothing():
+    after = observation(1, load_rps=10.0, p95_latency_s=0.1)
+    assert SlotEvidence.of(observation(load_rps=10.0), 0.1, after) is not None
+    for cost, tail_s in ((math.nan, 0.1), (math.inf, 0.1), (0.1, math.nan)):
+        after = observation(1, load_rps=10.0, p95_latency_s=tail_s)
+        assert SlotEvidence.of(observation(load_rps=10.0), cost, after) is None
+
+
+def test_an_older_state_is_read_and_one_of_a_larger_grid_refused():
+    agent, other = GPAgent(space=SPACE), GPAgent(space=cpu_space(maximum=2, minimum=1))
+    agent.learn(observation(load_rps=10.0), (3, 3, 3), 0.1, observation(1, load_rps=10.0))
+    state = agent.state_dict()
+    with pytest.raises(UsageError, match="expected one of 8 configurations"):
+        other.load_state_dict(state)
+    del state["cells"]["simulated"]
+    agent.load_state_dict(state)
+    assert agent.cells.simulated.tolist() == [False]
 
 
 def test_before_anything_is_measured_a_prepared_agent_expects_the_largest_load_that_it_knows():

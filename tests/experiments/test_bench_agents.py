@@ -7,7 +7,7 @@ import pytest
 from experiments import bench
 from experiments.bench_agents import main, measure, presets
 
-KEYS = ["benchmark", "cpu_s_per_1000_decisions", "act_ms", "learn_ms"]
+KEYS = ["benchmark", "cpu_s_per_1000_decisions", "act_ms", "learn_ms", "late_ms"]
 
 
 def test_every_chosen_agent_has_a_line_whose_parts_fit_into_the_whole(capsys):

@@ -14,7 +14,7 @@ from experiments.beyond.__main__ import main
 from experiments.beyond.comparison import improvement, profile
 from experiments.beyond.conditions import AGENTS, CASES, LEARNERS, PREPARED
 from experiments.beyond.gaps import Gaps
-from experiments.beyond.judge import best, judge
+from experiments.beyond.judge import judge, winners
 from experiments.beyond.table import failed, read, tabulate
 from experiments.build import profile_of, read_yaml
 from experiments.cli import CONF
@@ -236,9 +236,13 @@ def test_settings_and_conditions_are_not_mixed(tmp_path):
 
 def test_the_best_is_the_least_geometric_mean_of_those_that_ran_everywhere():
     rows = [("a", "gp", 1.1), ("b", "gp", 1.1), ("a", "serf", 1.0), ("b", "serf", 1.3), ("a", "aimd", 1.0)]
-    rows += [("a", "oracle", 1.0), ("b", "oracle", 1.0)]
-    assert best(pd.DataFrame(rows, columns=["condition", "preset", "cost_ratio"])) == "gp"
-    assert best(pd.DataFrame(rows[-2:], columns=["condition", "preset", "cost_ratio"])) is None
+    rows += [("a", "gp_prepared", 1.0), ("b", "gp_prepared", 1.0), ("a", "oracle", 1.0), ("b", "oracle", 1.0)]
+    table = pd.DataFrame(rows, columns=["condition", "preset", "cost_ratio"]).assign(oracle_seeds=10)
+    assert winners(table) == ["gp", "gp_prepared"]
+    assert winners(table[table["preset"] != "gp_prepared"]) == ["gp"]
+    assert winners(table[-2:]) == []
+    few = table["preset"] == "gp"
+    assert winners(table.assign(oracle_seeds=table["oracle_seeds"].mask(few, 1)))[0] == "serf"
 
 
 def test_a_profile_is_the_share_of_runs_within():
@@ -283,7 +287,7 @@ def test_the_program_writes_tables_verdicts_and_picture_and_the_report_shows_the
             play(tmp_path / "made", preset, seed, cost=ratio * (0.1 + 0.01 * seed), gap=ratio)
     assert main([f"output_dir={tmp_path}/made", f"target={tmp_path}"]) == 0
     said = capsys.readouterr()
-    assert "Judged is Gaussian process (gp)" in said.out
+    assert "Of those from scratch Gaussian process (gp): cost: 1 of 1" in said.out
     assert "missing: Fig. 11, Dynamic: without runs: gp," in said.err
     verdicts = (tmp_path / "beyond/verdicts.md").read_text()
     assert f"| {HERE} | 1.2 (1.2 to 1.2), holds |" in verdicts

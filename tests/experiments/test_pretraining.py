@@ -105,6 +105,33 @@ def test_a_run_without_it_keeps_its_identity_and_one_with_it_has_another(machine
     assert row_settings(before, build_env(before)) != one
 
 
+def test_a_profile_that_does_not_fit_is_refused_by_the_settings_name(tmp_path):
+    own = ["agent=gp", "slots=2", "truth=false"]
+    for file, said in (
+        ("hardware/admissible/deepspeech2_07.yaml", "hardware=deepspeech2_07 has no model=inception_v3"),
+        ("agent/gp.yaml", "has a _target_, expected a hardware profile"),
+    ):
+        plain = compose_settings([*own, f"pretrain.file={CONF / file}"])
+        with pytest.raises(UsageError, match=rf"^pretrain\.file=\S+{file}: {said}"):
+            pretrain(plain, Costs(None))
+    with pytest.raises(UsageError, match=r"pretrain=None, expected settings such as pretrain\.file=null"):
+        compose_settings(["pretrain=null"])
+
+
+class Told(Costs):
+    """Notes when its slots begin to be real."""
+
+    def end_preparation(self):
+        self.learned.append("real from here on")
+
+
+def test_an_agent_that_wants_to_know_is_told_once_when_its_slots_begin_to_be_real(machine):
+    plain = settings(machine, f"pretrain.file={machine}", "pretrain.slots=3")
+    agent = Told(build_env(plain).system.space.configurations[-1])
+    pretrain(plain, BackgroundAgent(agent))
+    assert agent.learned[3:] == ["real from here on"]
+
+
 def test_wrong_settings_are_refused(machine):
     with pytest.raises(UsageError, match=r"pretrain\.slots=0, expected an integer >= 1"):
         settings(machine, f"pretrain.file={machine}", "pretrain.slots=0")

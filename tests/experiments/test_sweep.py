@@ -86,10 +86,10 @@ time.sleep = lambda seconds: Dream(seconds) and None
 """
 
 
-def start(folder, *overrides, **options):
+def start(folder, *overrides, flags=("--multirun",), **options):
     """A sweep in a process group of its own, in ``folder``."""
     return subprocess.Popen(
-        [sys.executable, "-m", "experiments.run", "--multirun", *overrides],
+        [sys.executable, "-m", "experiments.run", *flags, *overrides],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"},
         stdout=subprocess.PIPE,
@@ -100,8 +100,8 @@ def start(folder, *overrides, **options):
     )
 
 
-def finish(folder, *overrides):
-    process = start(folder, *overrides)
+def finish(folder, *overrides, **options):
+    process = start(folder, *overrides, **options)
     _, err = process.communicate(timeout=120)
     return process.returncode, err
 
@@ -148,6 +148,17 @@ def test_a_sweep_that_is_wrong_usage_altogether_is_one_line_and_leaves_nothing(t
     code, err = sweep(tmp_path, "agent=rrl,lrr")
     assert code == 2
     assert "agent=lrr" in err
+
+
+def test_the_flag_may_come_last_and_an_unknown_one_is_wrong_usage(tmp_path):
+    wanted = [*SMALL, "agent=random", "slots=3", "hydra/launcher=basic", "seed=0,1"]
+    assert finish(tmp_path, *wanted, "-m", flags=())[0] == 0
+    assert len(finished_runs(tmp_path / "results" / "runs")) == 2
+    code, err = finish(tmp_path, *wanted, "--nonsense")
+    assert code == 2
+    assert "unrecognized arguments: --nonsense" in err
+    assert "interrupted" not in err
+    assert list((tmp_path / "results" / "sweeps").iterdir()) == []
 
 
 def test_a_worker_that_is_killed_once_costs_nothing(tmp_path):
