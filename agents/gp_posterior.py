@@ -34,7 +34,10 @@ class Posterior:
 
     All outputs and all loads share one factorisation. How much costs vary altogether is learned in closed
     form: the prior's amplitude squared is the mean square of the whitened residuals of the first output, the
-    prior's own value counting for some cells (a Student-t process).
+    prior's own value counting for some cells (a Student-t process). A simulator's cells come first and do not
+    count: what tells is how far real ones are from what was foretold. A simulated log cost is the real one
+    plus an error, itself a Gaussian process (``Scales.simulator``), as between codes of different fidelity
+    (Kennedy and O'Hagan 2000).
 
     Args:
         cells: at least one; what is added to them later does not count.
