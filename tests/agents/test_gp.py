@@ -112,72 +112,6 @@ def test_cells_of_one_configuration_nearest_in_load_become_one_when_there_are_to
     ]
 
 
-def test_a_simulators_slots_and_real_ones_stay_apart():
-    cells = Cells(outputs=1, load_step=0.1, most=3)
-    cells.add(0, 1.0, np.array([1.0]))
-    cells.simulated[:] = True
-    for cost in (3.0, 5.0):
-        cells.add(0, 1.0, np.array([cost]))
-    assert cells.value[:, 0].tolist() == [1.0, 4.0]
-    assert cells.simulated.tolist() == [True, False]
-    cells.add(1, 1.0, np.array([7.0]))
-    cells.add(1, 1.2, np.array([9.0]))  # one too many: the two of configuration 1 are merged, not those of 0
-    assert cells.value[:, 0].tolist() == [1.0, 4.0, 8.0]
-    assert cells.simulated.tolist() == [True, False, False]
-
-
-def test_a_simulator_is_believed_as_far_as_a_process_of_errors_allows():
-    """simulated = real + error, both Gaussian processes: the posterior by the joint covariance."""
-    scales, rng = Scales(simulator=0.6), np.random.default_rng(5)
-    kernel = ConfigurationLoadKernel(log_coordinates(SPACE), scales)
-    cells = Cells(outputs=1, load_step=0.1, most=100)
-    for number in range(30):
-        cells.add(int(rng.integers(SPACE.size)), rng.normal(2.0, 0.7), np.exp(rng.normal(size=1)))
-        if number == 19:
-            cells.simulated[:] = True
-    index, load, value = cells.configuration, cells.log_load, np.log(cells.value[:, 0])
-    real, error = kernel(index, load, index, load), 0.6**2 * kernel(index, load, index, load)
-    noisy = real + error * np.outer(cells.simulated, cells.simulated) + np.diag(0.01 / cells.weight)
-    across = kernel(index, load, np.arange(SPACE.size), np.full(SPACE.size, 2.0))
-    solved = np.linalg.solve(noisy, value - value.min() - 1.0)
-    variance = scales.prior_variance - (across * np.linalg.solve(noisy, across)).sum(axis=0)
-
-    def surprise(among):  # chi-squared of some cells
-        return (value[among] - value.min() - 1.0) @ np.linalg.solve(
-            noisy[np.ix_(among, among)], value[among] - value.min() - 1.0
-        )
-
-    everything, simulated = np.arange(len(cells)), np.flatnonzero(cells.simulated)
-    count = len(everything) - len(simulated)
-    amplitude = (10.0 + surprise(everything) - surprise(simulated)) / (10.0 + count)
-    belief = Posterior(cells, kernel).at(2.0)
-    np.testing.assert_allclose(belief.mean[:, 0], value.min() + 1.0 + across.T @ solved, rtol=1e-8)
-    np.testing.assert_allclose(belief.deviation**2, amplitude * variance, rtol=1e-6)
-
-
-def test_a_wrong_simulator_is_seen_through():
-    """In it the first corner is best; in truth it costs ten times as much as the opposite one."""
-    coordinates = log_coordinates(SPACE).sum(axis=1)
-    slope = np.log(10) / np.ptp(coordinates)
-
-    def serve(agent, sign, slots):
-        costs = []
-        for slot in range(slots):
-            seen = observation(slot, load_rps=10.0)
-            played = agent.act(seen)
-            costs.append(np.exp(sign * slope * coordinates[SPACE.index(played)]))
-            agent.learn(seen, played, costs[-1], observation(slot + 1, load_rps=10.0, p95_latency_s=0.1))
-        return costs
-
-    agent = GPAgent(space=SPACE, play_defaults=True)
-    serve(agent, 1.0, 200)
-    agent.end_preparation()
-    costs = serve(agent, -1.0, 60)
-    least = np.exp(-slope * coordinates.max())
-    assert costs[0] > 9 * least  # it does believe the simulator
-    assert np.mean(costs[40:]) < 1.1 * least
-
-
 def test_what_is_old_counts_less_and_goes():
     cells = Cells(outputs=1, load_step=0.1, most=3)
     cells.add(0, 0.0, np.array([1.0]))
@@ -392,27 +326,3 @@ def test_an_older_state_is_read_and_one_of_a_larger_grid_refused():
     del state["cells"]["simulated"]
     agent.load_state_dict(state)
     assert agent.cells.simulated.tolist() == [False]
-
-
-def test_before_anything_is_measured_a_prepared_agent_expects_the_largest_load_that_it_knows():
-    agent = GPAgent(space=SPACE)
-    for _ in range(10):  # the first is cheap at a low load, and overloaded at a high one
-        for load_rps, played, cost in ((5.0, (1, 1, 1), 0.1), (50.0, (1, 1, 1), 5.0), (50.0, (3, 3, 3), 0.3)):
-            agent.learn(observation(load_rps=load_rps), played, cost, observation(1, load_rps=load_rps))
-    agent.end_preparation()
-    agent.score = make_acquisition("price", horizon=0, kappa=0)
-    assert agent.act(observation(0)) == agent.act(observation(7, load_rps=50.0)) == (3, 3, 3)
-    assert agent.act(observation(7)) == agent.act(observation(7, load_rps=0.1)) == (1, 1, 1)
-
-
-def test_the_free_slots_of_safe_play_are_real_ones():
-    agent = GPAgent(space=SPACE, safety={"free_slots": 3}, slo_s=0.5)
-    seen = observation(load_rps=10.0)
-    for _ in range(10):  # the first is cheap and has a long tail
-        for played, cost, tail_s in (((1, 1, 1), 0.1, 1.0), ((3, 3, 3), 0.2, 0.1)):
-            agent.learn(seen, played, cost, observation(load_rps=10.0, p95_latency_s=tail_s))
-    assert agent.act(seen) == (3, 3, 3)
-    agent.end_preparation()
-    free = agent.act(seen)
-    agent.safety = None
-    assert agent.act(seen) == free != (3, 3, 3)
