@@ -105,6 +105,5 @@ class Cells:
         self.log_load = np.array(state["log_load"], dtype=float)
         self.weight = np.array(state["weight"], dtype=float)
         self.value = np.array(state["value"], dtype=float)
-        self.simulated = np.array(
-            state.get("simulated", np.zeros(len(self))), dtype=bool
-        )  # older ones lack it
+        of_old = np.zeros(len(self))  # older states know of no simulator
+        self.simulated = np.array(state.get("simulated", of_old), dtype=bool)

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.convergence import first_passage, settles, time_until
+from experiments.identity import NOT_ROWS
 from experiments.results import Run
 from serving.errors import UsageError
 from serving.histogram import BIN_COUNT, quantiles_s
 
-CHANGE_NO_ROW = ("seed", "output_dir", "fresh", "progress", "logger", "experiment_name", "hydra")
+CHANGE_NO_ROW = ("seed", *NOT_ROWS)
 
 
 @dataclass(frozen=True)

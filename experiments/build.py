@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from agents.background import BackgroundAgent
 from experiments.check import check_settings
 from experiments.cli import CONF
+from experiments.identity import NOT_ROWS
 from experiments.preset_labels import LABELS, file_of, labels_of
 from serving.agent import Agent
 from serving.configuration import Configuration, ConfigurationSpace
@@ -27,7 +28,6 @@ _AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those o
 _START_STREAM = 0x_57A_27  # and the first configuration, which is the same for all agents, from both
 _PRETRAINING_STREAM = 0x_9E7_7A1  # and those of pretraining apart from the run's
 # Settings that change no row: where things are written, how they are shown, and what is cached.
-_NOT_ROWS = ("output_dir", "fresh", "progress", "logger", "experiment_name", "hydra")
 
 
 def resolve(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def read_profile(path: Path, key: str) -> dict[str, Any]:
 
 def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
     """The settings that decide what the rows hold; a trace counts by its content, not by its path."""
-    kept = {key: value for key, value in plain.items() if key not in _NOT_ROWS}
+    kept = {key: value for key, value in plain.items() if key not in NOT_ROWS}
     kept["hardware"] = profile_of(plain)
     kept["table"] = {key: plain["table"][key] for key in ("load_rps", "relative_error", "most_batches")}
     series = getattr(env.workload, "series", None)

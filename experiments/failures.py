@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from experiments.identity import NOT_ROWS
+
 SUFFIX = ".failed.json"
-_HOW = ("progress", "fresh", "logger")  # how a run is made, not what comes out
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,12 @@ def forget_failure(folder: Path, config: Mapping[str, Any]) -> None:
     settled = _settings(config)
     failure_path(folder).unlink(missing_ok=True)
     for path in folder.parent.glob(f"[!.]*{SUFFIX}"):
-        with suppress(OSError, ValueError, TypeError):  # another process was quicker, or it is damaged
+        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # gone meanwhile, or damaged
             if _settings(json.loads(path.read_text())["config"]) == settled:
                 path.unlink()
 
 
 def _settings(config: Mapping[str, Any]) -> Any:
     """What decides the rows, as it reads back from a file."""
-    return json.loads(json.dumps({key: config[key] for key in config if key not in _HOW}, default=str))
+    kept = {key: value for key, value in config.items() if key not in NOT_ROWS}
+    return json.loads(json.dumps(kept, default=str))

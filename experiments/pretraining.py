@@ -55,12 +55,12 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
 
 def _simulator(plain: dict[str, Any]) -> ServingSystem:
     hardware = read_profile(Path(plain["pretrain"]["file"]), "pretrain.file")
-    if not is_simulated(plain):
-        return simulated_testbed(plain, hardware)
     system = plain["system"]
     if "change_slot" in system:  # what happens in mid-run is not known before it
         system = system | {"change_slot": plain["pretrain"]["slots"]}
     try:
+        if not is_simulated(plain):
+            return simulated_testbed(plain, hardware)
         return build_system(plain | {"system": system, "hardware": hardware})
     except Exception as error:
         if not is_usage(error):

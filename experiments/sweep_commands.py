@@ -71,7 +71,8 @@ def carry_out(wanted: Sequence[Sequence[str]], run: bool) -> int:
     code = exit_code(lambda: _carry_out(wanted, run, codes))
     for line in codes:
         print(f"failed: {line}", file=sys.stderr)
-    return code or max(codes.values(), default=0)
+    stopped = [one for one in codes.values() if one in _STOP]
+    return code or (stopped[0] if stopped else min(len(codes), 1))
 
 
 def _carry_out(wanted: Sequence[Sequence[str]], run: bool, codes: dict[str, int]) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.claim_values.evidence import Condition
-from experiments.figures.style import PREPARED as PREPARED_SUFFIX
 from experiments.sweep_commands import Overrides
 
 GAUSSIAN = ("gp", "gp_lcb", "gp_safe")
 RIVALS = ("linucb", "aimd", "optuna", "serf", "packrat")
 STABLE_BASELINES = ("sb3_dqn", "sb3_ppo")  # rivals, too, but only some install PyTorch
 TUNED = ("rrl_plus_tuned", "rrl_tuned", "q_learning_tuned", "deeprm_tuned", "capes_tuned")
-PREPARED = {f"{agent}{PREPARED_SUFFIX}": agent for agent in ("gp", "gp_safe", "rrl_plus_tuned")}
+PREPARED = {"gp_prepared": "gp", "gp_safe_prepared": "gp_safe", "rrl_plus_tuned_prepared": "rrl_plus_tuned"}
 """Presets of agents that learn in a simulator of another machine first, by what runs tell them apart by."""
 FROM_SCRATCH = (*GAUSSIAN, *RIVALS, *STABLE_BASELINES, *TUNED)
 LEARNERS = (*FROM_SCRATCH, *PREPARED)

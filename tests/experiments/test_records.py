@@ -50,7 +50,8 @@ def test_a_failure_of_an_agents_earlier_code_is_forgotten_when_its_mended_code_s
     config = {"agent": {"_target_": "mine.Agent"}, "seed": 1, "progress": True}
     write_failure(tmp_path / "before", Failure("before", ["seed=1"], "no memory", config))
     write_failure(tmp_path / "other", Failure("other", ["seed=2"], "no memory", config | {"seed": 2}))
-    (tmp_path / "damaged.failed.json").write_text("{")
+    for name, content in (("damaged", "{"), ("strange", '{"run_id": "x"}'), ("list", "[1]")):
+        (tmp_path / f"{name}.failed.json").write_text(content)
     with RunFolder(tmp_path / "mended", {"config": config | {"progress": False}}) as folder:
         folder.finish()
     assert [one.run_id for one in failed_runs(tmp_path)] == ["other"]

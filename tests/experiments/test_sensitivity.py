@@ -212,6 +212,17 @@ def test_a_wrong_setting_of_all_sweeps_is_told_once(capfd):
     assert capfd.readouterr().err == "run=2, expected 0 or 1\n"
 
 
+def test_a_sweep_that_is_killed_or_fails_stops_no_other_and_is_told(monkeypatch, capfd):
+    killed = ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+    failing, good = ["-c", "raise SystemExit(1)"], ["-c", "pass"]
+    for first in (killed, failing):
+        monkeypatch.setattr(sweep, "commands", lambda *_, one=first: [one, good])
+        assert sweep.main(["run=1"]) == 1
+        err = capfd.readouterr().err
+        assert "command 2 of 2" in err
+        assert err.count("failed: ") == 1
+
+
 def test_an_interrupted_study_says_one_line_and_waits_for_its_sweep(monkeypatch, tmp_path, capfd):
     sweeper = tmp_path / "sweeper.py"
     sweeper.write_text(
