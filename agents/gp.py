@@ -88,6 +88,7 @@ class GPAgent:
         self.safety = None if safety is None else Safety(**safety)
         compared = None if self.safety is None else self.safety.reference
         self.reference = None if compared is None else space.index(compared)
+        self.prepared = False
         self._slots = 0
         self._belief: Belief | None = None
         self._believed_at = 0.0  # logarithm of the load
@@ -103,25 +104,25 @@ class GPAgent:
         if self._slots == 1 and self.reference is not None:
             return self.space.configurations[self.reference]
         load = self._load(observation)
-        posterior = Posterior(self.cells, self.kernel)
+        posterior = Posterior(self.cells, self.kernel, compressed=self.prepared)
         self._belief, self._believed_at = posterior.at(load), load
-        score = np.where(self.barred, np.inf, self.score(self._belief.mean[:, 0], self._belief.deviation))
+        allowed = ~self.barred
         if self.safety is not None and self._slots >= self.safety.free_slots:
             busier = posterior.at(load + math.log(self.safety.load_margin))
-            score = self._only_safe(score, busier, self.safety)
-        return self.space.configurations[int(score.argmin())]
+            excess = self.safety.excess(busier, self.kernel.scales.noise, self.slo_s, self.reference)
+            allowed &= excess <= max(0.0, float(excess[allowed].min()))  # where nothing is safe, the safest
+        return self.space.configurations[self._least(self._belief, allowed)]
+
+    def _least(self, belief: Belief, allowed: NDArray[np.bool_]) -> int:
+        """Flat index of the least score among what may be played, and against that alone."""
+        mean, deviation = belief.mean[allowed, 0], belief.deviation[allowed, 0]
+        return int(np.flatnonzero(allowed)[self.score(mean, deviation).argmin()])
 
     def _load(self, observation: Observation) -> float:
         """Logarithm of the load to decide for; before anything is measured the largest that is known."""
         if observation.slot == 0 and observation.load_rps == 0:
             return float(self.cells.log_load.max())
         return log_load(observation.load_rps)
-
-    def _only_safe(self, score: NDArray[np.float64], busier: Belief, safety: Safety) -> NDArray[np.float64]:
-        """The score where it is safe; where nothing is, what is nearest to it."""
-        excess = safety.excess(busier, self.kernel.scales.noise, self.slo_s, self.reference)
-        excess[self.barred] = np.inf
-        return np.where(excess <= 0, score, np.inf) if (excess <= 0).any() else excess
 
     def learn(
         self,
@@ -139,6 +140,14 @@ class GPAgent:
         if slot is not None:
             self.cells.add(index, slot.log_load, slot.outputs)
 
+    def begin_preparation(self) -> None:
+        """The slots to come are a simulator's.
+
+        From now on overload is compressed (``agents.log_scale``): in a simulator it costs nothing to look
+        around. From scratch it is overload's slope that leads out of it.
+        """
+        self.prepared = True
+
     def end_preparation(self) -> None:
         """All slots so far were those of a simulator, which may be wrong (``Scales.simulator``)."""
         self.cells.simulated[:] = True
@@ -149,8 +158,8 @@ class GPAgent:
         belief, noise = self._belief, self.kernel.scales.noise
         if belief is None or abs(slot.log_load - self._believed_at) > self.cells.load_step:
             return False
-        mean, deviation = belief.mean[index, 0], belief.deviation[index]
-        off = abs(math.log(slot.outputs[0]) - mean) / math.hypot(deviation, noise)
+        mean, deviation = belief.mean[index, 0], belief.deviation[index, 0]
+        off = abs(belief.scales[0].place(math.log(slot.outputs[0])) - mean) / math.hypot(deviation, noise)
         return bool(deviation <= noise and off > self.surprise)
 
     def diagnostics(self) -> dict[str, Any]:
@@ -161,13 +170,13 @@ class GPAgent:
         """
         said: dict[str, Any] = {"cells": len(self.cells)}
         if self._belief is not None:
-            said["implied_latency"] = np.exp(self._belief.mean[:, 0])
-            said["deviation"] = float(self._belief.deviation.mean())
+            said["implied_latency"] = np.exp(self._belief.scales[0].logarithm(self._belief.mean[:, 0]))
+            said["deviation"] = float(self._belief.deviation[:, 0].mean())
         return said
 
     def state_dict(self) -> dict[str, Any]:
-        """The cells and the number of slots: everything else follows from them."""
-        return {"cells": self.cells.state_dict(), "slots": self._slots}
+        """The cells, the number of slots, and whether it was prepared: everything else follows from them."""
+        return {"cells": self.cells.state_dict(), "slots": self._slots, "prepared": self.prepared}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state.
@@ -181,3 +190,4 @@ class GPAgent:
             )
         self.cells.load_state_dict(state["cells"])
         self._slots = int(state["slots"])
+        self.prepared = bool(state.get("prepared", self.cells.simulated.any()))  # older states do not say

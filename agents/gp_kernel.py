@@ -30,6 +30,8 @@ class Scales:
         own: of what a configuration shares with no other.
         noise: of one slot.
         simulator: by how much a simulator's log costs are off, as a share of all the others but the noise.
+        knee: of a prepared agent: how far above the least log cost the scale is compressed from.
+        slope: by how much; 1: not at all.
     """
 
     offset: float = 3.0
@@ -43,12 +45,16 @@ class Scales:
     own: float = 0.03
     noise: float = 0.1
     simulator: float = 0.5
+    knee: float = 2.0
+    slope: float = 3.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if not value > 0:
                 raise UsageError(f"scales.{field.name}={value}, expected a number > 0")
+        if self.slope < 1:
+            raise UsageError(f"scales.slope={self.slope}, expected a number >= 1")
 
     @property
     def prior_variance(self) -> float:

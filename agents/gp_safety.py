@@ -44,7 +44,7 @@ class Safety:
     def excess(
         self, belief: Belief, noise: float, slo_s: float, reference: int | None
     ) -> NDArray[np.float64]:
-        """By how much each configuration is not surely safe, as a logarithm: at most 0 where it is.
+        """By how much each configuration is not surely safe, on the belief's scale: at most 0 where it is.
 
         Args:
             belief: of cost and 95th percentile.
@@ -52,10 +52,11 @@ class Safety:
             slo_s: objective of the 95th percentile.
             reference: flat index of the configuration to compare with.
         """
-        doubt = self.caution * np.hypot(belief.deviation, noise)
-        excess: NDArray[np.float64] = belief.mean[:, 1] + doubt - math.log(slo_s)
+        cost, tail = (belief.mean + self.caution * np.hypot(belief.deviation, noise)).T
+        excess: NDArray[np.float64] = tail - belief.scales[1].place(math.log(slo_s))
         if reference is None:
             return excess
-        allowed = belief.mean[reference, 0] + math.log(self.tolerance)
-        dearer: NDArray[np.float64] = np.minimum(excess, belief.mean[:, 0] + doubt - allowed)
+        scale = belief.scales[0]
+        allowed = scale.place(scale.logarithm(belief.mean[reference, 0]) + math.log(self.tolerance))
+        dearer: NDArray[np.float64] = np.minimum(excess, cost - allowed)
         return dearer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class SlotRecord:
 
     Attributes:
         row: deterministic columns, in the order of results/README.md.
-        timing: wall-clock seconds of deciding, learning and serving.
+        timing: wall-clock seconds of deciding, learning and serving; CPU seconds of deciding and learning.
         histogram: latency counts per bin, shape (serving.histogram.BIN_COUNT,).
         latency_s: raw latencies in order of completion, where the system was asked to keep them.
     """
@@ -71,16 +71,16 @@ def run_loop(
     observation: Observation = info["observation"]
     truncated = False
     while not truncated:
-        started = perf_counter()
+        started, started_cpu = perf_counter(), process_time()
         configuration = agent.act(observation)
-        acted = perf_counter()
+        acted, acted_cpu = perf_counter(), process_time()
         _, _, _, truncated, info = env.step(space.index(configuration))
-        served = perf_counter()
+        served, served_cpu = perf_counter(), process_time()
         slot, measurement, cost = info["slot"], info["measurement"], info["cost"]
         skipped = drained(measurement)
         if cost is not None and not skipped:
             agent.learn(observation, configuration, cost, info["observation"])
-        learned = perf_counter()
+        learned, learned_cpu = perf_counter(), process_time()
         row = (
             _load_columns(slot, measurement)
             | dict(zip(space.names, configuration, strict=True))
@@ -92,6 +92,7 @@ def run_loop(
             "slot": slot.index,
             "agent_act_s": acted - started,
             "agent_learn_s": learned - served,
+            "agent_cpu_s": (acted_cpu - started_cpu) + (learned_cpu - served_cpu),
             "system_s": served - acted,
         } | _host(measurement)
         yield SlotRecord(row, timing, measurement.histogram, measurement.latency_s)

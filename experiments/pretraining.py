@@ -3,13 +3,14 @@
 ``pretrain.file=results/hardware/mobilenet_v2.yaml pretrain.slots=500``: the agent first decides and learns in
 so many simulated slots under the run's own workload, with other requests. The simulator is that of the real
 servers, calibrated; of a simulated run it is the run's own with the hardware of that file, which for a fair
-comparison is not the run's.
+comparison is not the run's. An agent with methods ``begin_preparation()`` and ``end_preparation()`` is told
+when the simulator begins and when it is over.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -22,15 +23,6 @@ from experiments.loop import run_loop
 from serving.agent import Agent
 from serving.errors import UsageError
 from serving.system import ServingSystem
-
-
-@runtime_checkable
-class Prepared(Protocol):
-    """An agent that tells a simulator's slots from those of its own system."""
-
-    def end_preparation(self) -> None:
-        """All slots so far were a simulator's, those to come are not."""
-
 
 _STREAM = 0x_7A5_F34  # apart from the requests of the run
 
@@ -47,10 +39,15 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
     seed = int(np.random.SeedSequence([plain["seed"], _STREAM]).generate_state(1)[0])
     # No time passes in here: who learns beside serving learns between slots, and takes nothing into the run.
     learner = agent.agent if isinstance(agent, BackgroundAgent) else agent
+    _tell(learner, "begin_preparation")
     for _ in run_loop(env, learner, seed, drained=build_drain_rule(plain)):
         pass
-    if isinstance(learner, Prepared):
-        learner.end_preparation()
+    _tell(learner, "end_preparation")
+
+
+def _tell(agent: Agent, what: str) -> None:
+    """Call the method if the agent has it."""
+    getattr(agent, what, lambda: None)()
 
 
 def _simulator(plain: dict[str, Any]) -> ServingSystem:

@@ -30,7 +30,7 @@ from experiments.statistics import Centre, alone, interval_columns, mean, median
 Scores = Mapping[str, Mapping[int, RunScore]]
 """Of the runs of a condition, by preset and seed."""
 
-_MEANS = ("late_gap", "worst_gap", "decision_ms")
+_MEANS = ("late_gap", "worst_gap", "decision_ms", "decision_wall_ms")
 _TIMES = ("first_passage_min", "settled_min")
 
 
@@ -80,7 +80,7 @@ def tabulate(found: Mapping[str, Scores]) -> pd.DataFrame:
 
         - cost (mean over the run), cost_ratio (over the oracle's), first_slot (what the first slot adds to
           that), default_ratio (over the system default's);
-        - late_gap, worst_gap, decision_ms: means over seeds of what ``RunScore`` says;
+        - late_gap, worst_gap, decision_ms, decision_wall_ms: means over seeds of what ``RunScore`` says;
         - dearer, missed, over_slo: shares of the slots after the first ten that cost more than 1.5 times the
           default's, that missed the latency objective while the oracle met it, and that missed it at all;
         - first_passage_min, settled_min: medians, with ``_seeds``, how many got there.

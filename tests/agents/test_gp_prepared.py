@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from agents.acquisition import make_acquisition
 from agents.gp import GPAgent
@@ -10,6 +11,7 @@ from agents.gp_cells import Cells
 from agents.gp_kernel import ConfigurationLoadKernel, Scales
 from agents.gp_posterior import Posterior
 from agents.log_knobs import log_coordinates
+from agents.log_scale import PLAIN, LogScale
 from serving.configuration import cpu_space
 from serving.observation import Observation
 
@@ -36,7 +38,7 @@ def test_a_simulators_slots_and_real_ones_stay_apart():
 
 def test_a_simulator_is_believed_as_far_as_a_process_of_errors_allows():
     """simulated = real + error, both Gaussian processes: the posterior by the joint covariance."""
-    scales, rng = Scales(simulator=0.6), np.random.default_rng(5)
+    scales, rng = Scales(simulator=0.6, slope=1.0), np.random.default_rng(5)  # nothing compressed
     kernel = ConfigurationLoadKernel(log_coordinates(SPACE), scales)
     cells = Cells(outputs=1, load_step=0.1, most=100)
     for number in range(30):
@@ -60,7 +62,30 @@ def test_a_simulator_is_believed_as_far_as_a_process_of_errors_allows():
     amplitude = (10.0 + surprise(everything) - surprise(simulated)) / (10.0 + count)
     belief = Posterior(cells, kernel).at(2.0)
     np.testing.assert_allclose(belief.mean[:, 0], value.min() + 1.0 + across.T @ solved, rtol=1e-8)
-    np.testing.assert_allclose(belief.deviation**2, amplitude * variance, rtol=1e-6)
+    np.testing.assert_allclose(belief.deviation[:, 0] ** 2, amplitude * variance, rtol=1e-6)
+
+
+def test_a_scale_is_undone_and_steady():
+    scale, logs = LogScale(knee=1.0, slope=3.0), np.linspace(-3.0, 4.0, 50)
+    places = scale.place(logs)
+    np.testing.assert_allclose(scale.logarithm(places), logs, atol=1e-12)
+    np.testing.assert_allclose(places[logs < 1], logs[logs < 1])
+    assert scale.place(4.0) == pytest.approx(2.0)
+    np.testing.assert_array_equal(PLAIN.place(logs), logs)
+    np.testing.assert_array_equal(PLAIN.logarithm(logs), logs)
+
+
+def test_a_compressed_scale_keeps_a_cliff_from_drawing_its_neighbours():
+    kernel = ConfigurationLoadKernel(log_coordinates(SPACE), Scales(knee=2.0, slope=3.0))
+    cells = Cells(outputs=1, load_step=0.1, most=100, most_weight=1e6)
+    for configuration, logarithm in ((5, 0.0), (9, 1.0), (20, 8.0)):
+        cells.add(configuration, 2.0, np.exp([logarithm]), weight=1e6)  # known for sure
+    plain = Posterior(cells, kernel).at(2.0)
+    np.testing.assert_allclose(plain.mean[[5, 9, 20], 0], [0.0, 1.0, 8.0], atol=1e-3)
+    compressed = Posterior(cells, kernel, compressed=True).at(2.0)
+    assert compressed.mean[20, 0] == pytest.approx(2.0 + 6.0 / 3.0, abs=1e-3)
+    assert compressed.scales[0].logarithm(compressed.mean[20, 0]) == pytest.approx(8.0, abs=1e-2)
+    assert compressed.mean[8, 0] < plain.mean[8, 0]  # what is between is hardly drawn by the cliff
 
 
 def test_a_wrong_simulator_is_seen_through():
@@ -78,6 +103,7 @@ def test_a_wrong_simulator_is_seen_through():
         return costs
 
     agent = GPAgent(space=SPACE, play_defaults=True)
+    agent.begin_preparation()
     serve(agent, 1.0, 200)
     agent.end_preparation()
     costs = serve(agent, -1.0, 60)
@@ -108,3 +134,20 @@ def test_the_free_slots_of_safe_play_are_real_ones():
     free = agent.act(seen)
     agent.safety = None
     assert agent.act(seen) == free != (3, 3, 3)
+
+
+def test_overload_is_compressed_from_the_first_simulated_slot_on_and_for_nobody_else():
+    agents = {"scratch": GPAgent(space=SPACE), "prepared": GPAgent(space=SPACE)}
+    agents["prepared"].begin_preparation()
+    believed = {}
+    for name, agent in agents.items():
+        for played, cost in (((1, 1, 1), 0.1), ((3, 3, 3), 900.0)):
+            agent.learn(observation(load_rps=10.0), played, cost, observation(1, load_rps=10.0))
+        agent.act(observation(2, load_rps=10.0))
+        believed[name] = agent.diagnostics()["implied_latency"]
+        again = GPAgent(space=SPACE)
+        again.load_state_dict(agent.state_dict())
+        again.act(observation(2, load_rps=10.0))
+        np.testing.assert_array_equal(again.diagnostics()["implied_latency"], believed[name])
+    between = SPACE.index((2, 2, 2))
+    assert believed["prepared"][between] < believed["scratch"][between]

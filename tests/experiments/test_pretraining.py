@@ -119,17 +119,21 @@ def test_a_profile_that_does_not_fit_is_refused_by_the_settings_name(tmp_path):
 
 
 class Told(Costs):
-    """Notes when its slots begin to be real."""
+    """Notes when a simulator begins, and when its slots begin to be real."""
+
+    def begin_preparation(self):
+        self.learned.append("simulated from here on")
 
     def end_preparation(self):
         self.learned.append("real from here on")
 
 
-def test_an_agent_that_wants_to_know_is_told_once_when_its_slots_begin_to_be_real(machine):
+def test_an_agent_that_wants_to_know_is_told_once_when_its_slots_are_simulated_and_when_real(machine):
     plain = settings(machine, f"pretrain.file={machine}", "pretrain.slots=3")
     agent = Told(build_env(plain).system.space.configurations[-1])
     pretrain(plain, BackgroundAgent(agent))
-    assert agent.learned[3:] == ["real from here on"]
+    assert agent.learned[0] == "simulated from here on"
+    assert agent.learned[4:] == ["real from here on"]
 
 
 def test_wrong_settings_are_refused(machine):
