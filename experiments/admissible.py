@@ -95,7 +95,7 @@ def _write(path: Path, header: str, profile: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    defaults = {"service": "all", "count": 20, "seed": 0, "target": "results/hardware"}
+    defaults = {"service": "all", "count": 20, "seed": 0, "target": Path("results/hardware")}
     options = parse(sys.argv[1:], defaults, __doc__ or "")
     if options["service"] not in ("all", *SERVICES):
         refuse(f"service={options['service']} is not known, choose from {['all', *SERVICES]}")
@@ -104,4 +104,4 @@ if __name__ == "__main__":
             refuse(f"{key}={options[key]}, expected an integer >= {least}")
     chosen = SERVICES if options["service"] == "all" else {options["service"]: SERVICES[options["service"]]}
     for service in chosen.values():
-        print(search(service, options["count"], options["seed"], Path(options["target"])))
+        print(search(service, options["count"], options["seed"], options["target"]))

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from serving.errors import UsageError
@@ -21,7 +22,8 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, Any], text: str = "")
     """Defaults changed by ``key=value`` arguments, each converted to the type of its default.
 
     ``--help`` prints ``text`` and the defaults and exits with 0; anything wrong is one line on stderr and
-    exit code 2. A default that is true or false is given as 0 or 1.
+    exit code 2. A default that is true or false is given as 0 or 1; one that is a path is a folder, there
+    already or not.
     """
     options = dict(defaults)
     if any(argument in ("-h", "--help") for argument in arguments):
@@ -32,11 +34,13 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, Any], text: str = "")
         key, equals, value = argument.partition("=")
         if not equals or key not in defaults:
             refuse(f"{argument} is not a setting, choose from {sorted(defaults) or 'none'} (as key=value)")
-        kind = type(defaults[key])
+        kind = Path if isinstance(defaults[key], Path) else type(defaults[key])
         try:
             options[key] = _SWITCH[value] if kind is bool else kind(value)
         except (ValueError, KeyError):
             refuse(f"{key}={value}, expected {'0 or 1' if kind is bool else kind.__name__}")
+        if isinstance(options[key], Path) and options[key].exists() and not options[key].is_dir():
+            refuse(f"{key}={value} is a file, expected a folder")
     return options
 
 

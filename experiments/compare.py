@@ -34,7 +34,7 @@ _DEFAULTS = {
     "by": "",
     "reference": "oracle",
     "output_dir": "results/runs",
-    "target": "results",
+    "target": Path("results"),
 }
 
 
@@ -146,7 +146,7 @@ def main(arguments: Sequence[str]) -> int:
         f"{key}={options[key]}" for key in ("experiment", "by", "reference") if options[key] != _DEFAULTS[key]
     ]
     command = " ".join(["python -m experiments.compare", *said])
-    target, name = Path(options["target"]), _NAMES.get(experiment, experiment)
+    target, name = options["target"], _NAMES.get(experiment, experiment)
     _write(target / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
     _write(target / f"{name}.md", markdown(table, command, by, reference))
     return 0

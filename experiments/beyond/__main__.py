@@ -27,7 +27,7 @@ from experiments.records import ROOT
 from experiments.results import failed_runs, finished_runs
 from serving.errors import UsageError
 
-_DEFAULTS = {"output_dir": "results/runs", "target": "results"}
+_DEFAULTS = {"output_dir": "results/runs", "target": Path("results")}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     winner = judged[0] if judged else None
     beaten = improvements(found, winner, AGENTS) if winner else pd.DataFrame()
     missing = list(text.without_runs(table, lost))
-    target = Path(options["target"]) / "beyond"
+    target = options["target"] / "beyond"
     pages = {
         "agents.csv": _csv(table),
         "agents.md": text.agents_page(table, beaten, winner),
@@ -60,10 +60,10 @@ def main(arguments: Sequence[str]) -> int:
         print(target / name)
     if winner:
         style.apply()
-        for path in style.save(draw(found, winner), Path(options["target"]) / "figures"):
+        for path in style.save(draw(found, winner), options["target"] / "figures"):
             print(path)
     said = text.lead(verdicts, judged)
-    if target.resolve() == ROOT / _DEFAULTS["target"] / "beyond":
+    if target.resolve() == ROOT / "results" / "beyond":
         replace_section(ROOT / "README.md", text.BEGIN, text.END, said)
     print(said)
     for line in missing:

@@ -19,7 +19,7 @@ DRAW = {
 
 def main(arguments: list[str]) -> int:
     """Draw all; returns the exit code."""
-    target = Path(parse(arguments, {"target": "docs/diagrams"}, __doc__ or "")["target"])
+    target = parse(arguments, {"target": Path("docs/diagrams")}, __doc__ or "")["target"]
     target.mkdir(parents=True, exist_ok=True)
     with same_bytes():
         for name, draw in DRAW.items():

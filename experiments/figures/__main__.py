@@ -49,7 +49,7 @@ DRAW: dict[str, Callable[[Path], style.Drawing]] = {
 
 def main(arguments: list[str]) -> int:
     """Draw; returns the exit code."""
-    defaults = {"fig": "all", "runs": "", "output_dir": "results/runs", "target": "results/figures"}
+    defaults = {"fig": "all", "runs": "", "output_dir": "results/runs", "target": Path("results/figures")}
     options = parse(arguments, defaults, __doc__)
     known = DRAW | ({"fig11": own_runs.draw} if options["runs"] else {})
     wanted = known if options["fig"] == "all" else {_name(options["fig"]): known[_name(options["fig"])]}
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
             print(f"{name}: not yet computed, run: {error}", file=sys.stderr)
             missing += 1
             continue
-        for path in style.save(drawing, Path(options["target"])):
+        for path in style.save(drawing, options["target"]):
             print(path)
     return refused or min(missing, 1)
 

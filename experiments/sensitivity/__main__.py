@@ -19,13 +19,13 @@ from experiments.sensitivity.figure import draw
 from experiments.sensitivity.judge import NOT_COMPUTABLE, judge, summary
 from serving.errors import UsageError
 
-_DEFAULTS = {"output_dir": "results/runs", "target": "results", "also": ""}
+_DEFAULTS = {"output_dir": "results/runs", "target": Path("results"), "also": ""}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Judge, tabulate and draw; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__ or "")
-    target = Path(options["target"])
+    target = options["target"]
     folder = Path(options["output_dir"]) / "sensitivity"
     runs = finished_runs(folder)
     tell_failed(failed_runs(folder))

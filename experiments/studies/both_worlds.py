@@ -23,7 +23,7 @@ _DEFAULTS = {
     "real": "results/testbed/mobilenet_v2/slots.csv",
     "runs": "results/runs",
     "simulated": "calibrated",
-    "target": "results/validation",
+    "target": Path("results/validation"),
 }
 _NOTES = (
     "Cost: mean over all slots, learning included; a run per agent on the testbed, several in the simulator. "
@@ -125,7 +125,7 @@ def main(arguments: list[str]) -> int:
         return 1
     real, simulated = pd.read_csv(measured), slots_of(found)
     table = both(real, simulated)
-    target = Path(options["target"])
+    target = options["target"]
     target.mkdir(parents=True, exist_ok=True)
     table.to_csv(target / "agents_both.csv", index=False, float_format="%.6g")
     notes = f"{said(table, real, simulated)} {_NOTES}"

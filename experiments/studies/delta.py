@@ -130,14 +130,14 @@ def draw(data: pd.DataFrame) -> style.Drawing:
 
 def main(arguments: list[str]) -> int:
     """Read, draw and write; returns the exit code."""
-    options = parse(arguments, {"tables": "results/tables", "target": "results/figures"}, __doc__)
+    options = parse(arguments, {"tables": "results/tables", "target": Path("results/figures")}, __doc__)
     style.apply()
     try:
         data = study([f"table.folder={options['tables']}"])
     except style.NotYetComputedError as error:
         print(f"not yet computed, run: {error}", file=sys.stderr)
         return 1
-    for path in style.save(draw(data), Path(options["target"])):
+    for path in style.save(draw(data), options["target"]):
         print(path)
     return 0
 

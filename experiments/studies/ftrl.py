@@ -190,7 +190,7 @@ def main(arguments: Sequence[str], overrides: Sequence[str] = ()) -> int:
     from experiments.figures import style
     from experiments.studies.ftrl_figure import draw
 
-    defaults = {"seeds": 10, "steps": 500, "workers": -1, "target": "results/figures"}
+    defaults = {"seeds": 10, "steps": 500, "workers": -1, "target": Path("results/figures")}
     options = parse(arguments, defaults, __doc__ or "")
     for key in ("seeds", "steps"):
         if options[key] < 1:
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str], overrides: Sequence[str] = ()) -> int:
         refuse("workers=0, expected a number of processes, or -1 for one on every core")
     data = measure(overrides, options["seeds"], options["steps"], workers=options["workers"])
     style.apply()
-    for path in style.save(draw(data, options["steps"]), Path(options["target"])):
+    for path in style.save(draw(data, options["steps"]), options["target"]):
         print(path)
     return 0
 

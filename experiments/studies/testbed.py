@@ -29,7 +29,7 @@ _DEFAULTS = {
     "runs": "results/runs",
     "experiment": "testbed",
     "table": "",
-    "target": "results/testbed/mobilenet_v2",
+    "target": Path("results/testbed/mobilenet_v2"),
 }
 
 
@@ -133,9 +133,7 @@ def _grid(table: Path) -> pd.DataFrame:
 def main(arguments: list[str]) -> int:
     """Read, tabulate, draw and write; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__)
-    target = Path(options["target"])
-    if target.exists() and not target.is_dir():
-        refuse(f"target={target}: is a file, expected a folder")
+    target = options["target"]
     found = _runs(Path(options["runs"]), options["experiment"])
     if not found:
         command = (

@@ -162,14 +162,14 @@ def main(arguments: list[str]) -> int:
     from experiments.figures import style
     from experiments.studies.theorem1_figure import draw
 
-    options = parse(arguments, {"seeds": 10, "steps": 15_000, "target": "results/figures"}, __doc__)
+    options = parse(arguments, {"seeds": 10, "steps": 15_000, "target": Path("results/figures")}, __doc__)
     for key in ("seeds", "steps"):
         if options[key] < 1:
             refuse(f"{key}={options[key]}, expected an integer >= 1")
     mdps = [small_mdp(noise=noise) for noise in NOISES]
     data = pd.concat([study(mdp, options["seeds"], options["steps"]) for mdp in mdps], ignore_index=True)
     style.apply()
-    for path in style.save(draw(data, mdps[0].gamma), Path(options["target"])):
+    for path in style.save(draw(data, mdps[0].gamma), options["target"]):
         print(path)
     return 0
 

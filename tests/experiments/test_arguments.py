@@ -3,11 +3,12 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from hydra.utils import instantiate
 
-from experiments.arguments import exit_code
+from experiments.arguments import exit_code, parse
 from serving.errors import UsageError
 
 
@@ -54,3 +55,16 @@ def test_an_interruption_lets_the_program_end_what_it_started(capsys, number, be
         signal.signal(number, found)
     assert ended
     assert "goes on from here" in capsys.readouterr().err
+
+
+def test_a_folder_may_be_new_and_is_no_file(tmp_path, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    defaults = {"target": Path("results")}
+    assert parse([], defaults) == defaults
+    for folder in (tmp_path, tmp_path / "new"):
+        assert parse([f"target={folder}"], defaults) == {"target": folder}
+    with pytest.raises(SystemExit) as stopped:
+        parse([f"target={file}"], defaults)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == f"target={file} is a file, expected a folder\n"

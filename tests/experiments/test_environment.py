@@ -9,6 +9,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import experiments.environments  # noqa: F401 - registers the environments
+from serving.errors import UsageError
 from serving.observation import Observation
 
 
@@ -84,3 +85,11 @@ def test_the_seed_decides_the_requests(env):
         return [env.step(700)[4]["measurement"].load_rps for _ in range(5)]
 
     assert loads(1) == loads(1) != loads(2)
+
+
+@pytest.mark.parametrize(
+    "override", ["agent=gp", "agent.horizon=3", "+pretrain.file=x.yaml", "learning=background"]
+)
+def test_settings_of_an_agent_are_refused_where_there_is_none(override):
+    with pytest.raises(UsageError, match=r"^\+?(agent|pretrain|learning)\S*: an environment has no agent"):
+        gymnasium.make("rrl/Simulated-v0", overrides=["slots=5", override])
