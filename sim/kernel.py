@@ -153,6 +153,9 @@ def _kernel(batches: bool) -> Any:  # noqa: PLR0915 - it holds the one loop
         place[BEGIN], place[END], place[HEAD], place[TAIL] = begin, end, head, tail
         place[REJECTIONS], place[COMPLETIONS] = rejections, completions
 
+    # Numba links by name. Of two with the same name, one compiled by a process that has the other from the
+    # cache of a process that compiled it at the same time, it would take one for both.
+    work.__name__ = work.__qualname__ = "work_in_batches" if batches else "work_one_by_one"
     state = (_ROW, _NUMBERS, _ROW, _NUMBERS, _ROW, _ROW, _NUMBERS)
     return compiled(
         work, types.void(ARRIVALS, ARRIVALS, types.float64, _NUMBERS, _ROW, _ROW, _ROW, *state, _ROW, _ROW)

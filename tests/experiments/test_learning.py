@@ -1,5 +1,7 @@
 """What a run lets its agent learn from, when, and with what preparation."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,6 +56,30 @@ class OneSlotLate(Listening):
 
     def learn(self, *slot):
         self.waiting = slot
+
+
+class Busy(Listening):
+    """Computes for 20 ms when it decides, waits for 60 ms when it learns."""
+
+    def act(self, observation):
+        until = time.process_time() + 0.02
+        while time.process_time() < until:
+            pass
+        return super().act(observation)
+
+    def learn(self, *slot):
+        super().learn(*slot)
+        time.sleep(0.06)
+
+
+def test_the_time_of_a_decision_is_told_as_it_passes_and_as_it_computes():
+    plain = settings("slots=3", "agent=rrl")
+    env = build_env(plain)
+    agent = Busy(build_agent(plain, env, lambda: None))
+    for timing in [record.timing for record in run_loop(env, agent, 1)]:
+        assert timing["agent_learn_s"] >= 0.06
+        assert timing["agent_cpu_s"] >= 0.02
+        assert timing["agent_cpu_s"] < timing["agent_act_s"] + timing["agent_learn_s"] - 0.04
 
 
 DEEPRM = ["agent=deeprm", "agent.episodes=2", "agent.episode_slots=3", "agent.learning_rate=0.03"]

@@ -180,3 +180,26 @@ def test_another_process_adds_nothing_to_the_cache_of_machine_code(tmp_path: Pat
         )
         kept.append({path.name for path in tmp_path.rglob("*.nb*")})
     assert kept[0] == kept[1] != set()
+
+
+def test_kernels_keep_their_names_when_processes_fill_an_empty_cache_together(tmp_path: Path) -> None:
+    first = (  # compiles one of the two kernels and is gone
+        "import os, numba; compile = numba.njit\n"
+        "def counted(*signature, **settings):\n"
+        "    decorate = compile(*signature, **settings)\n"
+        "    def named(function):\n"
+        "        return os._exit(0) if function.__name__ == 'work_in_batches' else decorate(function)\n"
+        "    return named\n"
+        "numba.njit = counted\n"
+        "import sim.kernel"
+    )
+    second = (  # has that one from the cache and compiles the other
+        "from sim import kernel; both = kernel.work_one_by_one, kernel.work_in_batches\n"
+        "names = {one.fndesc.mangled_name for work in both for one in work.overloads.values()}\n"
+        "hits = [sum(work.stats.cache_hits.values()) for work in both]\n"
+        "assert (len(names), hits) == (2, [1, 0]), (names, hits)"
+    )
+    for program in (first, second):
+        subprocess.run(
+            [sys.executable, "-c", program], check=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        )
