@@ -24,6 +24,7 @@ from experiments.changing import stages
 from experiments.cli import hydra_program
 from experiments.measured_table import measure
 from experiments.records import content_hash
+from experiments.sweep_worker import joblib_workers_follow
 from serving.cost_table import ChangingCosts, CostTable, Truth
 from serving.slot import Slot
 from sim.exhaustive import Precision, Sweep, sweep, tabulate
@@ -151,11 +152,12 @@ def _sweeps(plain: dict[str, Any]) -> list[Sweep]:
     loads = sorted(float(load) for load in plain["table"]["load_rps"])
     jobs = (delayed(_sweep_load)(plain, load) for load in reversed(loads))  # the longest first
     # Processes also in a sweep's worker, where threads would be the default: other workers wait meanwhile.
-    parallel = Parallel(n_jobs=plain["table"]["workers"], backend="loky", return_as="generator_unordered")
-    done = tqdm(
-        parallel(jobs), total=len(loads), desc="exhaustive table, loads", disable=not plain["progress"]
-    )
-    return sorted(done, key=lambda one: one.load_rps)
+    with joblib_workers_follow():
+        parallel = Parallel(n_jobs=plain["table"]["workers"], backend="loky", return_as="generator_unordered")
+        done = tqdm(
+            parallel(jobs), total=len(loads), desc="exhaustive table, loads", disable=not plain["progress"]
+        )
+        return sorted(done, key=lambda one: one.load_rps)
 
 
 def _sweep_load(plain: dict[str, Any], load_rps: float) -> Sweep:

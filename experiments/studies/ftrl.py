@@ -28,6 +28,7 @@ from agents.neural_scratch import ScratchNetworkEstimator
 from experiments.arguments import parse, refuse
 from experiments.build import build_env
 from experiments.settings import compose_settings
+from experiments.sweep_worker import joblib_workers_follow
 from experiments.truth import cost_table
 from serving.configuration import ConfigurationSpace
 from serving.cost_table import CostTable
@@ -160,8 +161,9 @@ def measure(
     all_variants = [one for name in RATES for one in variants(name)]
     world = env.system.space, env.workload.max_load_rps
     jobs = (delayed(_trained)(one, *world, served, steps, samples) for one in all_variants)
-    trained = Parallel(n_jobs=workers, return_as="generator")(jobs)
-    rows = [row for rows in tqdm(trained, desc="variants", total=len(all_variants)) for row in rows]
+    with joblib_workers_follow():
+        trained = Parallel(n_jobs=workers, return_as="generator")(jobs)
+        rows = [row for rows in tqdm(trained, desc="variants", total=len(all_variants)) for row in rows]
     return pd.DataFrame(rows).rename(columns={"name": "optimizer"})
 
 

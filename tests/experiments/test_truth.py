@@ -1,6 +1,13 @@
 """The exhaustive table: right, cached by what it depends on, and what rows and agents make of it."""
 
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
+import psutil
 import pytest
 from tests_support import SMALL, ideal_machine, run_here
 
@@ -12,6 +19,8 @@ from serving.objective import MeanLatency
 from sim.exhaustive import Precision, sweep
 from sim.system import SimulatedCpu
 from workloads.constant import Constant
+
+ROOT = Path(__file__).parents[2]
 
 
 def settings(folder, *overrides):
@@ -128,3 +137,16 @@ def test_the_oracle_follows_the_change_and_its_gap_is_none(tmp_path):
     np.testing.assert_allclose(rows["gap"], 1.0)
     assert rows["optimal_cost"].nunique() == 2
     assert rows["optimal_cost"].iloc[4] < rows["optimal_cost"].iloc[5]
+
+
+def test_workers_end_with_a_process_that_is_killed_while_they_compute_a_table(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    killed = subprocess.Popen([sys.executable, "-m", "experiments.truth"], cwd=tmp_path, env=environment)
+    process, end = psutil.Process(killed.pid), time.monotonic() + 60
+    while len(workers := [one for one in process.children() if "popen_loky" in str(one.cmdline())]) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    time.sleep(1.0)  # they are at work
+    killed.kill()
+    killed.wait(timeout=10)
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
