@@ -40,7 +40,7 @@ _DEFAULTS = {
     "window_s": 6.0,
     "attempts": 3,
     "profile": "results/profiles/MODEL.csv",
-    "target": "results/hardware",
+    "target": Path("results/hardware"),
 }
 
 
@@ -91,8 +91,8 @@ def _calibrate(options: dict[str, Any], overrides: Sequence[str]) -> None:
                 bar.update()
                 bar.set_postfix_str(step)
 
-            model, target = plain["model"]["name"], Path(options["target"])
-            for path in write_fit(model, file, names, conditions, target, tell):
+            model = plain["model"]["name"]
+            for path in write_fit(model, file, names, conditions, options["target"], tell):
                 print(path)
 
 

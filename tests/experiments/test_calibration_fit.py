@@ -237,3 +237,6 @@ def test_what_is_missing_is_said_in_one_line(tmp_path, capsys):
     assert "stage=profile measures it" in capsys.readouterr().err
     assert validate.main(["stage=page", f"fitted={tmp_path / 'no.yaml'}"]) == 2
     assert "python -m experiments.calibrate writes it" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):  # before an hour of measurements
+        calibrate.main([f"target={__file__}"])
+    assert capsys.readouterr().err == f"target={__file__} is a file, expected a folder\n"
