@@ -1,50 +1,84 @@
-"""Which configuration to play, given what is believed of the logarithm of each one's cost."""
+"""Which configuration to play, given what is believed of each one's place on a scale of log costs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.log_scale import PLAIN, LogScale
 from serving.errors import UsageError
 
 Array = NDArray[np.float64]
-Acquisition = Callable[[Array, Array], Array]
-"""From mean and standard deviation of log costs, shape (n,), to scores, shape (n,): the least is played."""
+Acquisition = Callable[[Array, Array, LogScale], Array]
+"""Of mean and standard deviation of places on a scale of log costs, shape (n,), to scores; least is best."""
 
 _LARGEST = 50.0  # of a logarithm: exp stays finite
+_LARGEST_STEEP = 700.0  # of one that a probability as small is multiplied by
 
 
-def expected_cost(mean: Array, deviation: Array) -> Array:
-    """Mean of exp(N(mean, deviation^2)): in costs, unlike in logarithms, uncertainty is a risk."""
-    costs: Array = np.exp(np.minimum(mean + deviation**2 / 2, _LARGEST))
+def expected_cost(mean: Array, deviation: Array, scale: LogScale = PLAIN) -> Array:
+    """Mean of a cost whose place is N(mean, deviation^2): in costs, unlike in logarithms, doubt is a risk."""
+    if math.isinf(scale.most):
+        return _lognormal_mean(mean, deviation, _LARGEST)
+    deviation = np.maximum(deviation, 1e-9)
+    worse = _normal((mean - scale.most) / deviation)
+    costs: Array = _mean_below(scale.most, mean, deviation, scale) + worse * _cost(scale, scale.most)
     return costs
 
 
-def expected_saving(mean: Array, deviation: Array, best: float) -> Array:
-    """E[max(0, best - Y)], log Y normal: by how much each may beat a cost (expected improvement)."""
-    from scipy.special import ndtr  # type: ignore[import-untyped]
-
+def expected_saving(mean: Array, deviation: Array, best: float, scale: LogScale = PLAIN) -> Array:
+    """E[max(0, best - cost)]: by how much each may beat a cost (expected improvement)."""
     deviation = np.maximum(deviation, 1e-9)
-    z = (np.log(best) - mean) / deviation
-    savings = best * ndtr(z) - expected_cost(mean, deviation) * ndtr(z - deviation)
+    place = float(scale.place(np.log(best)))
+    savings = best * _normal((place - mean) / deviation) - _mean_below(place, mean, deviation, scale)
     nonnegative: Array = np.maximum(savings, 0.0)
     return nonnegative
 
 
-def price(mean: Array, deviation: Array, horizon: float) -> Array:
+def _mean_below(place: float, mean: Array, deviation: Array, scale: LogScale) -> Array:
+    """E[cost; below a place]: below the knee the cost is lognormal, and above it another one."""
+    knee = min(place, scale.knee)
+    flat = _lognormal_mean(mean, deviation, _LARGEST) * _normal((knee - mean) / deviation - deviation)
+    if place <= scale.knee:
+        return flat
+    steep = scale.slope * deviation
+    share = _normal((place - mean) / deviation - steep) - _normal((knee - mean) / deviation - steep)
+    above = _lognormal_mean(knee + scale.slope * (mean - knee), steep, _LARGEST_STEEP) * share
+    return flat + np.minimum(above, _cost(scale, place))
+
+
+def _cost(scale: LogScale, place: float) -> float:
+    return math.exp(float(scale.logarithm(place)))
+
+
+def _lognormal_mean(mean: Array, deviation: Array, largest: float) -> Array:
+    costs: Array = np.exp(np.minimum(mean + deviation**2 / 2, largest))
+    return costs
+
+
+def _normal(deviations: Array) -> Array:
+    """The standard normal distribution function."""
+    from scipy.special import ndtr  # type: ignore[import-untyped]
+
+    shares: Array = ndtr(deviations)
+    return shares
+
+
+def price(mean: Array, deviation: Array, scale: LogScale, horizon: float) -> Array:
     """Expected cost of one slot, less what the configuration may save in the ``horizon`` slots after it.
 
     Both are in the unit of the cost. Far from what is known the expected cost is large, so a good
     configuration is left for its neighbours only; a bad one may be left for anything.
     """
-    cost = expected_cost(mean, deviation)
-    return cost - horizon * expected_saving(mean, deviation, float(cost.min()))
+    cost = expected_cost(mean, deviation, scale)
+    return cost - horizon * expected_saving(mean, deviation, float(cost.min()), scale)
 
 
-def lower_bound(mean: Array, deviation: Array, kappa: float) -> Array:
+def lower_bound(mean: Array, deviation: Array, _scale: LogScale, kappa: float) -> Array:
     """Lower confidence bound (CGP-UCB, Krause and Ong 2011): optimism whatever it costs."""
     return mean - kappa * deviation
 

@@ -16,6 +16,7 @@ from agents.gp_posterior import Belief, Posterior
 from agents.gp_safety import Safety
 from agents.gp_slot import SlotEvidence, log_load
 from agents.log_knobs import first_index, leaves_to_system, log_coordinates
+from agents.log_scale import PLAIN
 from agents.one_blas_thread import one_blas_thread
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
@@ -88,7 +89,7 @@ class GPAgent:
         self.safety = None if safety is None else Safety(**safety)
         compared = None if self.safety is None else self.safety.reference
         self.reference = None if compared is None else space.index(compared)
-        self.prepared = False
+        self.prepared = self._simulating = False
         self._slots = 0
         self._belief: Belief | None = None
         self._believed_at = 0.0  # logarithm of the load
@@ -115,8 +116,9 @@ class GPAgent:
 
     def _least(self, belief: Belief, allowed: NDArray[np.bool_]) -> int:
         """Flat index of the least score among what may be played, and against that alone."""
-        mean, deviation = belief.mean[allowed, 0], belief.deviation[allowed, 0]
-        return int(np.flatnonzero(allowed)[self.score(mean, deviation).argmin()])
+        scale = PLAIN if self._simulating else belief.scales[0]
+        score = self.score(belief.mean[allowed, 0], belief.deviation[allowed, 0], scale)
+        return int(np.flatnonzero(allowed)[score.argmin()])
 
     def _load(self, observation: Observation) -> float:
         """Logarithm of the load to decide for; before anything is measured the largest that is known."""
@@ -143,14 +145,16 @@ class GPAgent:
     def begin_preparation(self) -> None:
         """The slots to come are a simulator's.
 
-        From now on overload is compressed (``agents.log_scale``): in a simulator it costs nothing to look
-        around. From scratch it is overload's slope that leads out of it.
+        From now on overload is compressed (``agents.log_scale``). From scratch it is overload's slope that
+        leads out of it. Until the preparation ends the price takes compressed costs for real ones: in a
+        simulator it costs nothing to look around.
         """
-        self.prepared = True
+        self.prepared = self._simulating = True
 
     def end_preparation(self) -> None:
         """All slots so far were those of a simulator, which may be wrong (``Scales.simulator``)."""
         self.cells.simulated[:] = True
+        self._simulating = False
         self._slots = 0  # the free slots of safe play are to try what is real
 
     def _is_surprised(self, index: int, slot: SlotEvidence) -> bool:
@@ -175,8 +179,13 @@ class GPAgent:
         return said
 
     def state_dict(self) -> dict[str, Any]:
-        """The cells, the number of slots, and whether it was prepared: everything else follows from them."""
-        return {"cells": self.cells.state_dict(), "slots": self._slots, "prepared": self.prepared}
+        """The cells, the number of slots, and how far it is prepared: everything else follows from them."""
+        return {
+            "cells": self.cells.state_dict(),
+            "slots": self._slots,
+            "prepared": self.prepared,
+            "simulating": self._simulating,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state.
@@ -191,3 +200,4 @@ class GPAgent:
         self.cells.load_state_dict(state["cells"])
         self._slots = int(state["slots"])
         self.prepared = bool(state.get("prepared", self.cells.simulated.any()))  # older states do not say
+        self._simulating = bool(state.get("simulating", False))

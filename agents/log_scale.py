@@ -22,10 +22,12 @@ class LogScale:
     Attributes:
         knee: place above which it is compressed.
         slope: how many units of the logarithm are one of the scale there.
+        most: place from which on no logarithm grows any more.
     """
 
     knee: float = math.inf
     slope: float = 1.0
+    most: float = math.inf
 
     def place(self, logarithm: Array | float) -> Array:
         """Where a logarithm stands."""
@@ -34,6 +36,7 @@ class LogScale:
 
     def logarithm(self, place: Array | float) -> Array:
         """What stands at a place."""
+        place = np.minimum(place, self.most)
         above: Array = np.maximum(np.subtract(place, self.knee), 0.0)
         return place + above * (self.slope - 1)
 

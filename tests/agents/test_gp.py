@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from agent_worlds import Surface
 
-from agents.acquisition import expected_cost, expected_saving, make_acquisition, price
 from agents.gp import GPAgent
 from agents.gp_cells import Cells
 from agents.gp_kernel import ConfigurationLoadKernel, Scales
@@ -123,20 +122,6 @@ def test_what_is_old_counts_less_and_goes():
     assert len(cells) == 0
 
 
-def test_expected_cost_and_saving_are_those_of_a_lognormal():
-    draws = np.exp(0.3 + 0.5 * np.random.default_rng(0).standard_normal(400_000))
-    mean, deviation = np.array([0.3]), np.array([0.5])
-    assert expected_cost(mean, deviation)[0] == pytest.approx(draws.mean(), rel=0.01)
-    saving = np.maximum(0, 1.2 - draws).mean()
-    assert expected_saving(mean, deviation, 1.2)[0] == pytest.approx(saving, rel=0.01)
-
-
-def test_a_risk_is_worth_the_longer_the_horizon_the_more():
-    mean, deviation = np.array([0.0, 0.2]), np.array([0.01, 0.6])  # well known, and perhaps better
-    assert price(mean, deviation, horizon=1).argmin() == 0
-    assert price(mean, deviation, horizon=100).argmin() == 1
-
-
 def test_a_slot_is_read_at_the_load_that_it_had_and_graded_by_what_it_could_not_serve():
     before = observation(load_rps=5.0)
     after = observation(1, load_rps=9.0, throughput_rps=4.0, lost_rps=4.0, p95_latency_s=3.0)
@@ -247,11 +232,6 @@ def test_goes_on_from_a_saved_state():
 def test_refuses_in_one_line(settings, named):
     with pytest.raises(UsageError, match=named.replace("[", r"\[")):
         GPAgent(space=SPACE, **settings)
-
-
-def test_an_unknown_acquisition_is_named():
-    with pytest.raises(UsageError, match="choose from"):
-        make_acquisition("luck", 1.0, 1.0)
 
 
 def test_safe_play_keeps_to_what_surely_holds_the_objective():

@@ -151,3 +151,22 @@ def test_overload_is_compressed_from_the_first_simulated_slot_on_and_for_nobody_
         np.testing.assert_array_equal(again.diagnostics()["implied_latency"], believed[name])
     between = SPACE.index((2, 2, 2))
     assert believed["prepared"][between] < believed["scratch"][between]
+
+
+def test_a_prepared_agent_is_bold_in_a_simulator_and_careful_in_what_is_real():
+    """The same slots: one that may be better, or overloaded, is tried where that costs nothing."""
+    played = {}
+    for where in ("simulated", "real"):
+        agent = GPAgent(space=SPACE, play_defaults=True, scales={"simulator": 1e-3})
+        agent.begin_preparation()
+        for _ in range(3):
+            for configuration, cost in (((1, 1, 1), 1.0), ((3, 3, 3), 2000.0)):
+                agent.learn(observation(load_rps=10.0), configuration, cost, observation(1, load_rps=10.0))
+        if where == "real":
+            agent.end_preparation()
+        again = GPAgent(space=SPACE, play_defaults=True, scales={"simulator": 1e-3})
+        again.load_state_dict(agent.state_dict())
+        played[where] = agent.act(observation(4, load_rps=10.0))
+        assert again.act(observation(4, load_rps=10.0)) == played[where]
+    distance = {where: max(abs(knob - 1) for knob in played[where]) for where in played}
+    assert distance["simulated"] > distance["real"]
