@@ -28,12 +28,12 @@ def joblib_workers_follow() -> Iterator[None]:
     """What joblib starts in here ends with this process, from the worker's first moment on.
 
     And it gets one run at a time: after many that were finished before, a worker would otherwise be handed
-    dozens at once, which may take minutes each.
+    dozens at once, which may take minutes each. May be entered again inside.
     """
     plain = BACKENDS["loky"]
 
     def one_by_one(**options: Any) -> Any:
-        backend = plain(initializer=follow, initargs=(os.getpid(),), **options)
+        backend = plain(**options | {"initializer": follow, "initargs": (os.getpid(),)})
         backend.compute_batch_size = lambda: 1
         return backend
 

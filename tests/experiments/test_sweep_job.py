@@ -17,6 +17,12 @@ def test_joblib_hands_out_one_run_at_a_time_however_quick_they_are():
         assert parallel._backend.compute_batch_size() == 1
 
 
+def test_a_table_is_computed_in_parallel_inside_a_sweeps_own_process_too():
+    with joblib_workers_follow(), joblib_workers_follow():
+        parallel = Parallel(n_jobs=2, backend="loky")
+        assert parallel(delayed(abs)(-number) for number in range(3)) == [0, 1, 2]
+
+
 def test_who_follows_a_run_that_was_killed_is_not_to_blame(tmp_path):
     def killed():
         with alone(tmp_path):
