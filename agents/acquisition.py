@@ -14,7 +14,7 @@ from serving.errors import UsageError
 
 Array = NDArray[np.float64]
 Acquisition = Callable[[Array, Array, LogScale], Array]
-"""Of mean and standard deviation of places on a scale of log costs, shape (n,), to scores; least is best."""
+"""From mean and deviation of places on a scale of log costs, shape (n,), to scores: the least is played."""
 
 _LARGEST = 50.0  # of a logarithm: exp stays finite
 _LARGEST_STEEP = 700.0  # of one that a probability as small is multiplied by
@@ -22,11 +22,10 @@ _LARGEST_STEEP = 700.0  # of one that a probability as small is multiplied by
 
 def expected_cost(mean: Array, deviation: Array, scale: LogScale = PLAIN) -> Array:
     """Mean of a cost whose place is N(mean, deviation^2): in costs, unlike in logarithms, doubt is a risk."""
-    if math.isinf(scale.most):
-        return _lognormal_mean(mean, deviation, _LARGEST)
     deviation = np.maximum(deviation, 1e-9)
-    worse = _normal((mean - scale.most) / deviation)
-    costs: Array = _mean_below(scale.most, mean, deviation, scale) + worse * _cost(scale, scale.most)
+    costs = _mean_below(scale.most, mean, deviation, scale)
+    if math.isfinite(scale.most):
+        costs = costs + _normal((mean - scale.most) / deviation) * _cost(scale, scale.most)
     return costs
 
 

@@ -16,13 +16,14 @@ from agents.gp_posterior import Belief, Posterior
 from agents.gp_safety import Safety
 from agents.gp_slot import SlotEvidence, log_load
 from agents.log_knobs import first_index, leaves_to_system, log_coordinates
-from agents.log_scale import PLAIN
+from agents.log_scale import PLAIN, LogScale
 from agents.one_blas_thread import one_blas_thread
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
 from serving.observation import Observation
 
 _AFTER_CHANGE = 0.02  # of a slot's weight: a full cell still says as much as half a slot
+_BEYOND_WORST = 1.0  # nothing is priced at more than e times the worst seen, or the knee if that is more
 
 
 class GPAgent:
@@ -116,9 +117,15 @@ class GPAgent:
 
     def _least(self, belief: Belief, allowed: NDArray[np.bool_]) -> int:
         """Flat index of the least score among what may be played, and against that alone."""
-        scale = PLAIN if self._simulating else belief.scales[0]
-        score = self.score(belief.mean[allowed, 0], belief.deviation[allowed, 0], scale)
+        score = self.score(belief.mean[allowed, 0], belief.deviation[allowed, 0], self._priced(belief))
         return int(np.flatnonzero(allowed)[score.argmin()])
+
+    def _priced(self, belief: Belief) -> LogScale:
+        """What the price takes places for: those of a prepared agent are real costs once slots are real."""
+        if self._simulating or not self.prepared:
+            return PLAIN
+        scale, worst = belief.scales[0], math.log(self.cells.value[:, 0].max())
+        return scale.capped(max(worst + _BEYOND_WORST, scale.knee))
 
     def _load(self, observation: Observation) -> float:
         """Logarithm of the load to decide for; before anything is measured the largest that is known."""

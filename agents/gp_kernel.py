@@ -7,13 +7,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.log_scale import LogScale
 from serving.errors import UsageError
 
 Array = NDArray[np.float64]
 
 _TREND_REACH = 3.0  # in load, of offset and trend, in load_lengths
-_BEYOND_WORST = 1.0  # nothing is taken to cost more than e times the worst that was seen
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,6 @@ class Scales:
                 raise UsageError(f"scales.{field.name}={value}, expected a number > 0")
         if self.slope < 1:
             raise UsageError(f"scales.slope={self.slope}, expected a number >= 1")
-
-    def compressed(self, logarithms: Array) -> LogScale:
-        """The scale of a prepared agent that has seen these."""
-        knee = float(logarithms.min()) + self.knee
-        most = LogScale(knee, self.slope).place(float(logarithms.max()) + _BEYOND_WORST)
-        return LogScale(knee, self.slope, float(most))
 
     @property
     def prior_variance(self) -> float:

@@ -55,7 +55,8 @@ class Posterior:
         covariance[np.diag_indices(len(cells))] += kernel.scales.noise**2 / cells.weight
         self._whiten = np.linalg.inv(np.linalg.cholesky(covariance))
         logs = np.log(cells.value)
-        self._scales = tuple(kernel.scales.compressed(log) if compressed else PLAIN for log in logs.T)
+        knee, slope = logs.min(axis=0) + kernel.scales.knee, kernel.scales.slope
+        self._scales = tuple(LogScale(one, slope) if compressed else PLAIN for one in knee.tolist())
         value = np.column_stack([scale.place(log) for scale, log in zip(self._scales, logs.T, strict=True)])
         self._centre = value.min(axis=0) + _ABOVE_BEST
         self._residual = self._whiten @ (value - self._centre)

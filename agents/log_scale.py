@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,10 @@ class LogScale:
         place = np.minimum(place, self.most)
         above: Array = np.maximum(np.subtract(place, self.knee), 0.0)
         return place + above * (self.slope - 1)
+
+    def capped(self, logarithm: float) -> LogScale:
+        """The same, but that nothing stands at more than a logarithm."""
+        return replace(self, most=float(self.place(logarithm)))
 
 
 PLAIN = LogScale()

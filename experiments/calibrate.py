@@ -5,9 +5,9 @@ most ``budget`` minutes: closed loops and Poisson arrivals under configurations 
 first, each in ``visits`` visits apart in time. A window that others disturb is measured again, ``attempts``
 times in all. Started again it goes on where it was. With ``system=testbed_batching`` the knobs are those of
 batching, and files MODEL_batching.
-``stage=fit`` fits the simulator's curves to that table and writes
-``target=results/hardware/MODEL.yaml`` and a figure beside it; ``stage=all`` does both. Other arguments are
-settings of ``experiments.run`` (``seed=1``, ``system.request_parallelism=[1,2]``).
+``stage=fit`` fits the simulator's curves to that table and writes MODEL.yaml and a figure beside it into the
+folder ``target=results/hardware``; ``stage=all`` does both. Other arguments are settings of
+``experiments.run`` (``seed=1``, ``system.request_parallelism=[1,2]``).
 """
 
 from __future__ import annotations

@@ -10,9 +10,11 @@ from agents.log_scale import PLAIN, LogScale
 from serving.errors import UsageError
 
 STEEP = LogScale(knee=1.0, slope=3.0, most=2.5)
+UNCAPPED = LogScale(knee=1.0, slope=2.0)
+FLAT = LogScale(knee=3.0, slope=3.0, most=2.5)  # capped before it is steep
 
 
-@pytest.mark.parametrize("scale", [PLAIN, STEEP])
+@pytest.mark.parametrize("scale", [PLAIN, STEEP, UNCAPPED, FLAT])
 @pytest.mark.parametrize("best", [1.2, 9.0])  # below the knee, and above it
 @pytest.mark.parametrize(("mean", "deviation"), [(0.3, 0.5), (1.4, 0.4), (0.5, 1.5), (3.0, 0.2)])
 def test_expected_cost_and_saving_are_those_of_draws(scale, best, mean, deviation):

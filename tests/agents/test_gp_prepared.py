@@ -153,6 +153,27 @@ def test_overload_is_compressed_from_the_first_simulated_slot_on_and_for_nobody_
     assert believed["prepared"][between] < believed["scratch"][between]
 
 
+def test_a_simulator_without_overload_makes_nobody_leap():
+    """What is unknown may cost more than e times what has been cheap so far."""
+    space = cpu_space(maximum=8, minimum=1)
+    agent = GPAgent(space=space)
+    agent.begin_preparation()
+    for cost in (1.0, 1.1, 1.2, 1.3, 1.4):
+        agent.learn(observation(load_rps=10.0), (4, 4, 4), cost, observation(1, load_rps=10.0))
+    agent.end_preparation()
+    assert max(abs(np.log2(agent.act(observation(5, load_rps=10.0))) - 2)) < 1
+
+
+def test_the_cap_of_a_price_leaves_safe_play_and_beliefs_alone():
+    agent = GPAgent(space=SPACE, safety={"free_slots": 0, "reference": [3, 3, 3]})
+    agent.begin_preparation()
+    for rate in (4.0, 6.0, 8.0, 10.0):
+        agent.learn(observation(load_rps=rate), (3, 3, 3), np.exp(rate), observation(1, load_rps=rate))
+    agent.end_preparation()
+    agent.act(observation(5, load_rps=30.0))
+    assert agent.diagnostics()["implied_latency"][SPACE.index((3, 3, 3))] > np.exp(11.0)  # e times the worst
+
+
 def test_a_prepared_agent_is_bold_in_a_simulator_and_careful_in_what_is_real():
     """The same slots: one that may be better, or overloaded, is tried where that costs nothing."""
     played = {}

@@ -140,13 +140,17 @@ def test_the_oracle_follows_the_change_and_its_gap_is_none(tmp_path):
 
 
 def test_workers_end_with_a_process_that_is_killed_while_they_compute_a_table(tmp_path):
+    arguments = [sys.executable, "-m", "experiments.truth", "table.workers=2"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    killed = subprocess.Popen([sys.executable, "-m", "experiments.truth"], cwd=tmp_path, env=environment)
-    process, end = psutil.Process(killed.pid), time.monotonic() + 60
-    while len(workers := [one for one in process.children() if "popen_loky" in str(one.cmdline())]) < 2:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    time.sleep(1.0)  # they are at work
-    killed.kill()
-    killed.wait(timeout=10)
+    with subprocess.Popen(arguments, cwd=tmp_path, env=environment) as killed:
+        try:
+            process, end = psutil.Process(killed.pid), time.monotonic() + 60
+            while (
+                len(workers := [one for one in process.children() if "popen_loky" in str(one.cmdline())]) < 2
+            ):
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            time.sleep(1.0)  # they are at work
+        finally:
+            killed.kill()
     assert psutil.wait_procs(workers, timeout=20)[1] == []
