@@ -43,7 +43,7 @@ EXTRA := $(call listed,$(filter-out $(call spaced,$(CORE)),$(PRESETS)))
 BESIDE_CLUSTER := $(call listed,$(filter-out static_best oracle $(call spaced,$(CLUSTER)),$(call spaced,$(CORE))))
 
 # Beyond the paper: agents that learn in a simulator of another machine first.
-PREPARED := gp_prepared,gp_safe_prepared,rrl_plus_tuned_prepared
+PREPARED := gp_prepared,gp_safe_prepared,gp_table_prepared,rrl_plus_tuned_prepared
 
 # What a recipe below is written in; `took STAGE` notes in results/stages.csv how long the stage that ends here took. A run
 # that fails (exit code 1; its sweep says why) stops neither the other stages nor the pages, but make fails in the end.

@@ -13,7 +13,10 @@ from agents.log_scale import PLAIN, LogScale
 from serving.errors import UsageError
 
 Array = NDArray[np.float64]
-Acquisition = Callable[[Array, Array, LogScale], Array]
+Apart = Callable[[int], Array]
+"""Deviation of how far the place of each configuration is from that of one of them, shape (n,)."""
+
+Acquisition = Callable[[Array, Array, LogScale, Apart | None], Array]
 """From mean and deviation of places on a scale of log costs, shape (n,), to scores: the least is played."""
 
 _LARGEST = 50.0  # of a logarithm: exp stays finite
@@ -67,17 +70,24 @@ def _normal(deviations: Array) -> Array:
     return shares
 
 
-def price(mean: Array, deviation: Array, scale: LogScale, horizon: float) -> Array:
+def price(
+    mean: Array, deviation: Array, scale: LogScale, apart: Apart | None = None, *, horizon: float
+) -> Array:
     """Expected cost of one slot, less what the configuration may save in the ``horizon`` slots after it.
 
     Both are in the unit of the cost. Far from what is known the expected cost is large, so a good
-    configuration is left for its neighbours only; a bad one may be left for anything.
+    configuration is left for its neighbours only; a bad one may be left for anything. What may be saved is
+    against the best of all: with ``apart`` that one is in doubt, too, and shares the doubt of its neighbours.
     """
     cost = expected_cost(mean, deviation, scale)
-    return cost - horizon * expected_saving(mean, deviation, float(cost.min()), scale)
+    best = int(cost.argmin())
+    doubt = deviation if apart is None else apart(best)
+    return cost - horizon * expected_saving(mean, doubt, float(cost[best]), scale)
 
 
-def lower_bound(mean: Array, deviation: Array, _scale: LogScale, kappa: float) -> Array:
+def lower_bound(
+    mean: Array, deviation: Array, _scale: LogScale, _apart: Apart | None = None, *, kappa: float
+) -> Array:
     """Lower confidence bound (CGP-UCB, Krause and Ong 2011): optimism whatever it costs."""
     return mean - kappa * deviation
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from agents.acquisition import make_acquisition
 from agents.gp_cells import Cells
+from agents.gp_foretold import ForetoldPosterior
 from agents.gp_kernel import ConfigurationLoadKernel, Scales
 from agents.gp_posterior import Belief, Posterior
 from agents.gp_safety import Safety
@@ -20,6 +21,7 @@ from agents.log_scale import PLAIN, LogScale
 from agents.one_blas_thread import one_blas_thread
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
+from serving.foretold import Foretold
 from serving.observation import Observation
 
 _AFTER_CHANGE = 0.02  # of a slot's weight: a full cell still says as much as half a slot
@@ -44,6 +46,7 @@ class GPAgent:
         slo_s: objective of the 95th percentile of the latency, for ``safety``.
         safety: what may be played, by name (``agents.gp_safety.Safety``); everything where None.
         play_defaults: whether to play settings that leave a knob to the system.
+        foretold: what a simulator says of every configuration, to start from (``agents.gp_foretold``).
         start: configuration of the first slot; the middle of the grid where None.
 
     Raises:
@@ -66,6 +69,7 @@ class GPAgent:
         slo_s: float = 1.0,
         safety: Mapping[str, Any] | None = None,
         play_defaults: bool = False,
+        foretold: Foretold | None = None,
         start: Sequence[int] | None = None,
     ) -> None:
         if not 0 < forget <= 1:
@@ -78,6 +82,8 @@ class GPAgent:
             raise UsageError(f"load_step={load_step}, expected a number >= 0")
         if most_cells < 1:
             raise UsageError(f"most_cells={most_cells}, expected an integer >= 1")
+        if foretold is not None and foretold.size != space.size:
+            raise UsageError(f"foretold: of {foretold.size} configurations, expected {space.size}")
         self.space = space
         self.score = make_acquisition(acquisition, horizon, kappa)
         self.forget = forget
@@ -90,6 +96,7 @@ class GPAgent:
         self.safety = None if safety is None else Safety(**safety)
         compared = None if self.safety is None else self.safety.reference
         self.reference = None if compared is None else space.index(compared)
+        self.foretold = foretold
         self.prepared = self._simulating = False
         self._slots = 0
         self._belief: Belief | None = None
@@ -101,12 +108,15 @@ class GPAgent:
             return self._act(observation)
 
     def _act(self, observation: Observation) -> Configuration:
-        if not len(self.cells):
+        if not len(self.cells) and self.foretold is None:
             return self.space.configurations[self.start]
         if self._slots == 1 and self.reference is not None:
             return self.space.configurations[self.reference]
         load = self._load(observation)
-        posterior = Posterior(self.cells, self.kernel, compressed=self.prepared)
+        if self.foretold is not None and not len(self.cells):  # nothing is in doubt yet
+            told = np.where(self.barred, np.inf, self.foretold.at(load)[:, 0])
+            return self.space.configurations[int(told.argmin())]
+        posterior = self._posterior(load)
         self._belief, self._believed_at = posterior.at(load), load
         allowed = ~self.barred
         if self.safety is not None and self._slots >= self.safety.free_slots:
@@ -115,22 +125,36 @@ class GPAgent:
             allowed &= excess <= max(0.0, float(excess[allowed].min()))  # where nothing is safe, the safest
         return self.space.configurations[self._least(self._belief, allowed)]
 
+    def _posterior(self, load: float) -> Posterior | ForetoldPosterior:
+        if self.foretold is not None:
+            return ForetoldPosterior(self.cells, self.kernel, self.foretold, load)
+        return Posterior(self.cells, self.kernel, compressed=self.prepared)
+
     def _least(self, belief: Belief, allowed: NDArray[np.bool_]) -> int:
         """Flat index of the least score among what may be played, and against that alone."""
-        score = self.score(belief.mean[allowed, 0], belief.deviation[allowed, 0], self._priced(belief))
-        return int(np.flatnonzero(allowed)[score.argmin()])
+        where, apart = np.flatnonzero(allowed), belief.apart
+        score = self.score(
+            belief.mean[where, 0],
+            belief.deviation[where, 0],
+            self._priced(belief),
+            None if apart is None else lambda one: apart(int(where[one]))[where],
+        )
+        return int(where[score.argmin()])
 
     def _priced(self, belief: Belief) -> LogScale:
         """What the price takes places for: those of a prepared agent are real costs once slots are real."""
-        if self._simulating or not self.prepared:
+        if self._simulating or not (self.prepared or self.foretold):
             return PLAIN
         scale, worst = belief.scales[0], math.log(self.cells.value[:, 0].max())
+        if self.foretold is not None:
+            worst = max(worst, float(self.foretold.at(self._believed_at)[:, 0].max()))
         return scale.capped(max(worst + _BEYOND_WORST, scale.knee))
 
     def _load(self, observation: Observation) -> float:
         """Logarithm of the load to decide for; before anything is measured the largest that is known."""
         if observation.slot == 0 and observation.load_rps == 0:
-            return float(self.cells.log_load.max())
+            known = self.cells.log_load if self.foretold is None else self.foretold.log_load
+            return float(known.max())
         return log_load(observation.load_rps)
 
     def learn(

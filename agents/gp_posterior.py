@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from agents.log_scale import PLAIN, LogScale
 Array = NDArray[np.float64]
 
 _ABOVE_BEST = 1.0  # what is unknown is taken to cost e times the best seen: prudent, and not hopeless
-_PRIOR_CELLS = 10.0  # how many cells the prior's amplitude counts for
+PRIOR_CELLS = 10.0  # how many cells the prior's amplitude counts for
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,14 @@ class Belief:
         mean: shape (size, outputs).
         deviation: standard deviation, same shape.
         scales: of each output.
+        apart: from a flat index to the deviation of how much less than that one each costs, shape (size,);
+            None where the deviation itself is taken for it.
     """
 
     mean: Array
     deviation: Array
     scales: tuple[LogScale, ...]
+    apart: Callable[[int], Array] | None = None
 
 
 class Posterior:
@@ -61,7 +65,7 @@ class Posterior:
         self._centre = value.min(axis=0) + _ABOVE_BEST
         self._residual = self._whiten @ (value - self._centre)
         own = self._residual[~cells.simulated]  # simulated ones come first: off from what those foretold
-        self._amplitude = (_PRIOR_CELLS + (own**2).sum(axis=0)) / (_PRIOR_CELLS + len(own))
+        self._amplitude = (PRIOR_CELLS + (own**2).sum(axis=0)) / (PRIOR_CELLS + len(own))
 
     def at(self, log_load: float) -> Belief:
         """What is believed at one load."""

@@ -45,6 +45,8 @@ def resolve(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:
     plain["agent"] |= labels_of(plain["agent"], choices["agent"])
     if plain["pretrain"]["file"] is None:
         del plain["pretrain"]  # a run without it is the run it was before there was such a setting
+    elif not plain["pretrain"]["table"]:
+        del plain["pretrain"]["table"]  # likewise
     hardware_file = plain["hardware"].pop("file", None)
     if hardware_file is not None:
         _refuse_lost_overrides(plain["hardware"], choices["hardware"], hardware_file)
@@ -235,8 +237,9 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Trut
 
     On offer: ``space``, ``rng``, ``start`` (configuration of the first slot), ``load_levels`` (number of load
     bins), ``max_load_rps`` (upper end of the bins), ``slo_s`` (latency objective), ``simulate`` (see
-    ``simulator``), and for reference agents ``cost_table`` and ``true_load_rps`` (of every slot). With
-    ``learning=background`` it learns beside serving.
+    ``simulator``), ``foretold`` (the table of the simulator that ``pretrain`` names, None without), and for
+    reference agents ``cost_table`` and ``true_load_rps`` (of every slot). With ``learning=background`` it
+    learns beside serving.
     """
     offered: dict[str, Any] = {
         "space": env.system.space,
@@ -258,8 +261,17 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Trut
                 f"agent={preset} needs the costs of all configurations: truth=true on a "
                 "simulated system, table.measured=FILE on a real one"
             )
+    if agent_wants(plain, "foretold"):
+        from experiments.pretraining import foretold
+
+        offered["foretold"] = foretold(plain)
+    elif plain.get("pretrain", {}).get("table"):
+        preset = plain["agent"].get("preset")
+        raise UsageError(
+            f"pretrain.table=true: agent={preset} does not start from a table, expected gp, gp_lcb or gp_safe"
+        )
     settings = {key: value for key, value in plain["agent"].items() if key not in LABELS}
-    for key in (*offered, "true_load_rps", "cost_table"):
+    for key in (*offered, "true_load_rps", "cost_table", "foretold"):
         if key in settings:
             instead = f"; start={settings[key]} is a setting of the run" if key == "start" else ""
             raise UsageError(

@@ -126,6 +126,8 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"experiment_name={name}, expected letters, digits, '_', '-' and '.'")
     _check_files(plain)
+    if plain["pretrain"]["table"] and plain["pretrain"]["file"] is None:
+        raise UsageError("pretrain.table=true without a simulator, expected pretrain.file=<hardware profile>")
     if plain["pretrain"]["slots"] < 1:
         raise UsageError(f"pretrain.slots={plain['pretrain']['slots']}, expected an integer >= 1")
     _check_table(plain["table"])

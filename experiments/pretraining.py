@@ -5,6 +5,9 @@ so many simulated slots under the run's own workload, with other requests. The s
 servers, calibrated; of a simulated run it is the run's own with the hardware of that file, which for a fair
 comparison is not the run's. An agent with methods ``begin_preparation()`` and ``end_preparation()`` is told
 when the simulator begins and when it is over.
+
+``pretrain.table=true``: instead of playing slots, the agent is handed the exhaustive table of that simulator,
+if its constructor asks for ``foretold``.
 """
 
 from __future__ import annotations
@@ -16,12 +19,14 @@ import numpy as np
 
 from agents.background import BackgroundAgent
 from experiments.build import build_env, build_system, is_simulated, read_profile
-from experiments.calibration.simulator import simulated_testbed
+from experiments.calibration.simulator import simulated_testbed, simulator_of
+from experiments.changing import stages
 from experiments.cli import explain, is_usage
 from experiments.drain import build_drain_rule
 from experiments.loop import run_loop
 from serving.agent import Agent
 from serving.errors import UsageError
+from serving.foretold import Foretold
 from serving.system import ServingSystem
 
 _STREAM = 0x_7A5_F34  # apart from the requests of the run
@@ -33,7 +38,7 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
     Raises:
         UsageError: if the file is no profile of the model that is served.
     """
-    if "pretrain" not in plain:
+    if "pretrain" not in plain or plain["pretrain"].get("table"):
         return
     env = build_env(plain | {"slots": plain["pretrain"]["slots"]}, _simulator(plain))
     seed = int(np.random.SeedSequence([plain["seed"], _STREAM]).generate_state(1)[0])
@@ -50,9 +55,27 @@ def _tell(agent: Agent, what: str) -> None:
     getattr(agent, what, lambda: None)()
 
 
+def foretold(plain: dict[str, Any]) -> Foretold | None:
+    """The table of the simulator that the settings name, from the cache or computed now; None without one.
+
+    Raises:
+        UsageError: if the file is no profile of the model that is served.
+    """
+    if not plain.get("pretrain", {}).get("table"):
+        return None
+    from experiments.truth import foretell
+
+    _simulator(plain)  # what is wrong with it is one line, not a worker's traceback
+    steady = next(iter(stages(plain["system"]).values())) if is_simulated(plain) else simulator_of(plain)
+    return foretell(plain | {"system": steady, "hardware": _profile(plain)})
+
+
+def _profile(plain: dict[str, Any]) -> dict[str, Any]:
+    return read_profile(Path(plain["pretrain"]["file"]), "pretrain.file")
+
+
 def _simulator(plain: dict[str, Any]) -> ServingSystem:
-    hardware = read_profile(Path(plain["pretrain"]["file"]), "pretrain.file")
-    system = plain["system"]
+    hardware, system = _profile(plain), plain["system"]
     if "change_slot" in system:  # what happens in mid-run is not known before it
         system = system | {"change_slot": plain["pretrain"]["slots"]}
     try:

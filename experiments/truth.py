@@ -26,6 +26,7 @@ from experiments.measured_table import measure
 from experiments.records import content_hash
 from experiments.sweep_worker import joblib_workers_follow
 from serving.cost_table import ChangingCosts, CostTable, Truth
+from serving.foretold import Foretold
 from serving.slot import Slot
 from sim.exhaustive import Precision, Sweep, sweep, tabulate
 
@@ -83,6 +84,12 @@ def cost_table(plain: dict[str, Any]) -> CostTable | None:
     if not is_simulated(plain):
         return None
     return cached_table(plain) or _as_table(_compute_once(plain))
+
+
+def foretell(plain: dict[str, Any]) -> Foretold:
+    """The table of a simulated system as an agent may be told it, from the cache or computed now."""
+    stored = read_arrays(plain) or _compute_once(plain)
+    return Foretold(stored["load_rps"], stored["cost"], stored["p95_latency_s"])
 
 
 def cached_table(plain: dict[str, Any]) -> CostTable | None:

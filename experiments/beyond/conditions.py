@@ -11,7 +11,13 @@ GAUSSIAN = ("gp", "gp_lcb", "gp_safe")
 RIVALS = ("linucb", "aimd", "optuna", "serf", "packrat")
 STABLE_BASELINES = ("sb3_dqn", "sb3_ppo")  # rivals, too, but only some install PyTorch
 TUNED = ("rrl_plus_tuned", "rrl_tuned", "q_learning_tuned", "deeprm_tuned", "capes_tuned")
-PREPARED = {"gp_prepared": "gp", "gp_safe_prepared": "gp_safe", "rrl_plus_tuned_prepared": "rrl_plus_tuned"}
+TABLED = "gp_table_prepared"  # is handed the exhaustive table of that simulator
+PREPARED = {
+    "gp_prepared": "gp",
+    "gp_safe_prepared": "gp_safe",
+    TABLED: "gp",
+    "rrl_plus_tuned_prepared": "rrl_plus_tuned",
+}
 """Presets of agents that learn in a simulator of another machine first, by what runs tell them apart by."""
 FROM_SCRATCH = (*GAUSSIAN, *RIVALS, *STABLE_BASELINES, *TUNED)
 LEARNERS = (*FROM_SCRATCH, *PREPARED)
@@ -49,6 +55,8 @@ class Case:
         told: Overrides = ("truth=true",) if where.experiment == "fig14" and agent in TRUTHFUL else ()
         if agent in PREPARED:
             told = f"agent.preset={agent}", f"pretrain.file={self._other_machine}"
+        if agent == TABLED:
+            told = *told, "pretrain.table=true"
         return (
             f"experiment={where.experiment}",
             f"model={where.model}",

@@ -10,6 +10,21 @@ CPU_KNOBS = ("request_parallelism", "inter_op_parallelism", "intra_op_parallelis
 BATCHING_KNOBS = ("batch_threads", "batch_size", "batch_timeout_us")
 
 
+def simulator_of(plain: dict[str, Any]) -> dict[str, Any]:
+    """Settings of the simulated system in the place of a testbed's, without hardware and model.
+
+    Args:
+        plain: settings of a testbed's run (or of the simulator in its place).
+    """
+    system = plain["system"]
+    # testbed_batching has no such limit: there whole batches wait
+    given = {"queue_limit": system["queue_limit"]} if "queue_limit" in system else {}
+    if "batch_threads" in system:
+        return {"_target_": "sim.system.SimulatedGpu"} | {name: system[name] for name in BATCHING_KNOBS} | given
+    grids = system.get("grids") or {name: system[name] for name in CPU_KNOBS}
+    return {"_target_": "sim.system.SimulatedCpu", "grids": grids} | given
+
+
 def simulated_testbed(plain: dict[str, Any], hardware: dict[str, Any], **settings: Any) -> SimulatedServers:
     """The servers of these settings, simulated.
 
@@ -18,12 +33,9 @@ def simulated_testbed(plain: dict[str, Any], hardware: dict[str, Any], **setting
         hardware: a fitted profile.
         **settings: of ``sim.system.SimulatedServers``.
     """
-    system, model = plain["system"], plain["model"]["name"]
-    given: dict[str, Any] = {"slo_s": plain["objective"]["slo_s"]}
-    if "queue_limit" in system:  # testbed_batching has none: there whole batches wait
-        given["queue_limit"] = system["queue_limit"]
-    if "batch_threads" in system:
-        grids = {name: system[name] for name in BATCHING_KNOBS}
-        return SimulatedGpu(hardware, model, **(grids | given | settings))
-    grids = system.get("grids") or {name: system[name] for name in CPU_KNOBS}
-    return SimulatedCpu(hardware, model, grids=grids, **(given | settings))
+    given = simulator_of(plain)
+    kind: Any = SimulatedGpu if given.pop("_target_").endswith("Gpu") else SimulatedCpu
+    simulated: SimulatedServers = kind(
+        hardware, plain["model"]["name"], **({"slo_s": plain["objective"]["slo_s"]} | given | settings)
+    )
+    return simulated

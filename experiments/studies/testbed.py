@@ -111,7 +111,10 @@ def _runs(folder: Path, experiment: str) -> list[Run]:
 def _slots(run: Run) -> pd.DataFrame:
     """Of a run, one that was prepared in a simulator under a name of its own."""
     rows = run.table("slots")
-    return rows.assign(preset=rows["preset"] + style.PREPARED) if "pretrain" in run.config else rows
+    if "pretrain" not in run.config:
+        return rows
+    how = "_table" if run.config["pretrain"].get("table") else ""
+    return rows.assign(preset=rows["preset"] + how + style.PREPARED)
 
 
 def _table(option: str, runs: Sequence[Run]) -> Path | None:

@@ -1,0 +1,68 @@
+"""What a simulator foretells of every configuration: a table that an agent may start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.errors import UsageError
+
+Array = NDArray[np.float64]
+
+_LEAST = 1e-9  # of what has a logarithm taken: nothing completed
+
+
+@dataclass(frozen=True, eq=False)
+class Foretold:
+    """Cost and tail of every configuration on a grid of loads, as simulated.
+
+    Attributes:
+        load_rps: ascending loads, all > 0, shape (L,).
+        cost: in the objective's unit, shape (L, size).
+        p95_latency_s: 95th percentile of the latency, same shape.
+
+    Raises:
+        UsageError: if the shapes do not fit, or there are fewer than two loads.
+    """
+
+    load_rps: Array
+    cost: Array
+    p95_latency_s: Array
+
+    def __post_init__(self) -> None:
+        shapes = self.load_rps.shape, self.cost.shape, self.p95_latency_s.shape
+        if len(self.load_rps) < 2 or self.cost.shape[:1] != shapes[0] or shapes[1] != shapes[2]:
+            raise UsageError(f"foretold: shapes {shapes}, expected (L,), (L, size), (L, size) with L >= 2")
+
+    @property
+    def size(self) -> int:
+        """Number of configurations."""
+        return int(self.cost.shape[1])
+
+    @cached_property
+    def log_load(self) -> Array:
+        """Logarithms of the loads, shape (L,)."""
+        logs: Array = np.log(self.load_rps)
+        return logs
+
+    @cached_property
+    def _logs(self) -> Array:
+        both = np.stack([self.cost, self.p95_latency_s], axis=2)
+        logs: Array = np.log(np.maximum(np.nan_to_num(both, nan=_LEAST), _LEAST))
+        return logs
+
+    def at(self, log_load: float) -> Array:
+        """Logarithms of cost and tail of all configurations at one load, shape (size, 2)."""
+        every = np.arange(self.size)
+        return self.of(every, np.full(self.size, log_load))
+
+    def of(self, index: NDArray[np.int64], log_load: Array) -> Array:
+        """The same of (configuration, load) pairs, shape (len(index), 2): linear, held beyond the ends."""
+        upper = np.clip(np.searchsorted(self.log_load, log_load), 1, len(self.log_load) - 1)
+        low, high = self.log_load[upper - 1], self.log_load[upper]
+        weight = np.clip((log_load - low) / (high - low), 0.0, 1.0)[:, None]
+        told: Array = (1 - weight) * self._logs[upper - 1, index] + weight * self._logs[upper, index]
+        return told
