@@ -13,10 +13,10 @@ from agents.log_scale import PLAIN, LogScale
 from serving.errors import UsageError
 
 Array = NDArray[np.float64]
-Apart = Callable[[int], Array]
-"""Deviation of how far the place of each configuration is from that of one of them, shape (n,)."""
+Reveals = Callable[[int], Array]
+"""Of a configuration: by how much a slot of each may move its place relative to that one's, shape (n,)."""
 
-Acquisition = Callable[[Array, Array, LogScale, Apart | None], Array]
+Acquisition = Callable[[Array, Array, LogScale, Reveals | None], Array]
 """From mean and deviation of places on a scale of log costs, shape (n,), to scores: the least is played."""
 
 _LARGEST = 50.0  # of a logarithm: exp stays finite
@@ -71,22 +71,25 @@ def _normal(deviations: Array) -> Array:
 
 
 def price(
-    mean: Array, deviation: Array, scale: LogScale, apart: Apart | None = None, *, horizon: float
+    mean: Array, deviation: Array, scale: LogScale, reveals: Reveals | None = None, *, horizon: float
 ) -> Array:
     """Expected cost of one slot, less what the configuration may save in the ``horizon`` slots after it.
 
     Both are in the unit of the cost. Far from what is known the expected cost is large, so a good
     configuration is left for its neighbours only; a bad one may be left for anything. What may be saved is
-    against the best of all: with ``apart`` that one is in doubt, too, and shares the doubt of its neighbours.
+    against the best of all; with ``reveals`` it is what a slot may tell about that (knowledge gradient,
+    Frazier et al. 2009): nothing, of what is known and of the best itself.
     """
     cost = expected_cost(mean, deviation, scale)
     best = int(cost.argmin())
-    doubt = deviation if apart is None else apart(best)
-    return cost - horizon * expected_saving(mean, doubt, float(cost[best]), scale)
+    if reveals is None:
+        return cost - horizon * expected_saving(mean, deviation, float(cost[best]), scale)
+    median = math.exp(float(scale.logarithm(mean[best])))
+    return cost - horizon * expected_saving(mean, reveals(best), median, scale)
 
 
 def lower_bound(
-    mean: Array, deviation: Array, _scale: LogScale, _apart: Apart | None = None, *, kappa: float
+    mean: Array, deviation: Array, _scale: LogScale, _reveals: Reveals | None = None, *, kappa: float
 ) -> Array:
     """Lower confidence bound (CGP-UCB, Krause and Ong 2011): optimism whatever it costs."""
     return mean - kappa * deviation

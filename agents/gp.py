@@ -132,12 +132,12 @@ class GPAgent:
 
     def _least(self, belief: Belief, allowed: NDArray[np.bool_]) -> int:
         """Flat index of the least score among what may be played, and against that alone."""
-        where, apart = np.flatnonzero(allowed), belief.apart
+        where, reveals = np.flatnonzero(allowed), belief.reveals
         score = self.score(
             belief.mean[where, 0],
             belief.deviation[where, 0],
             self._priced(belief),
-            None if apart is None else lambda one: apart(int(where[one]))[where],
+            None if reveals is None else lambda one: reveals(int(where[one]))[where],
         )
         return int(where[score.argmin()])
 

@@ -13,6 +13,7 @@ from serving.foretold import Foretold
 
 Array = NDArray[np.float64]
 
+_LATELY = 0.5  # slots that a cell counts for at least: what was seen before a change counts for less
 _OWN_ERROR = 0.1  # of a simulated log cost: what is wrong about one configuration alone
 
 
@@ -22,7 +23,7 @@ class ForetoldPosterior:
     A real log cost is the simulated one plus an error, itself a Gaussian process of the same shape
     (``Scales.simulator``): nothing is seen in the simulator that is not in its table, and real cells alone
     correct it (Kennedy and O'Hagan 2000). Errors are on a scale that is compressed from ``Scales.knee`` above
-    the least cost foretold at this load.
+    the least cost that is known of this load.
 
     Costs err upwards, over a cliff, by more than they ever err downwards: how much may be saved is told from
     the errors downwards alone, how much may be lost from all of them.
@@ -39,7 +40,7 @@ class ForetoldPosterior:
     ) -> None:
         self._kernel, self._foretold = kernel, foretold
         self._index, self._log_load = cells.configuration, cells.log_load
-        knee = foretold.at(log_load).min(axis=0) + kernel.scales.knee
+        knee = _least(cells, foretold, log_load) + kernel.scales.knee
         self._scales = tuple(LogScale(one, kernel.scales.slope) for one in knee.tolist())
         covariance = self._covariance(self._index, self._log_load, self._index, self._log_load)
         covariance[np.diag_indices(len(cells))] += kernel.scales.noise**2 / cells.weight
@@ -59,15 +60,15 @@ class ForetoldPosterior:
         prior = kernel.scales.simulator**2 * kernel.scales.prior_variance + _OWN_ERROR**2
         variance = np.maximum(prior - (across**2).sum(axis=0), 1e-12)
 
-        def apart(one: int) -> Array:
+        def reveals(one: int) -> Array:
             load = np.full(1, log_load)
             shared = self._covariance(np.array([one]), load, every, load)[0] - across[:, one] @ across
-            difference = np.maximum(variance + variance[one] - 2 * shared, 0.0)
-            deviation: Array = np.sqrt(self._amplitude_saved * difference)
+            scale, noise = self._amplitude_saved, kernel.scales.noise
+            deviation: Array = scale * np.abs(variance - shared) / np.sqrt(scale * variance + noise**2)
             return deviation
 
         mean = self._places(self._foretold.at(log_load)) + across.T @ self._residual
-        return Belief(mean, np.sqrt(self._amplitude * variance[:, None]), self._scales, apart)
+        return Belief(mean, np.sqrt(self._amplitude * variance[:, None]), self._scales, reveals)
 
     def _covariance(
         self, index: NDArray[np.int64], log_load: Array, other: NDArray[np.int64], other_load: Array
@@ -79,6 +80,14 @@ class ForetoldPosterior:
 
     def _places(self, logs: Array) -> Array:
         return np.column_stack([scale.place(log) for scale, log in zip(self._scales, logs.T, strict=True)])
+
+
+def _least(cells: Cells, foretold: Foretold, log_load: float) -> Array:
+    """Least logarithms seen at this load or a larger one, lately; those foretold where there are none."""
+    near = (cells.log_load >= log_load - cells.load_step) & (cells.weight >= _LATELY)
+    logs = np.log(cells.value[near]) if near.any() else foretold.at(log_load)
+    least: Array = logs.min(axis=0)
+    return least
 
 
 def _mean_square(residual: Array) -> Array:

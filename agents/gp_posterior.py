@@ -26,14 +26,14 @@ class Belief:
         mean: shape (size, outputs).
         deviation: standard deviation, same shape.
         scales: of each output.
-        apart: from a flat index to the deviation of how much less than that one each costs, shape (size,);
-            None where the deviation itself is taken for it.
+        reveals: from a flat index to the deviation of what a slot of each configuration may change about how
+            much less than that one it costs, shape (size,); None where its whole deviation is taken for it.
     """
 
     mean: Array
     deviation: Array
     scales: tuple[LogScale, ...]
-    apart: Callable[[int], Array] | None = None
+    reveals: Callable[[int], Array] | None = None
 
 
 class Posterior:
