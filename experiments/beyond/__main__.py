@@ -3,7 +3,9 @@
 Writes ``<target>/beyond/agents.csv`` and ``.md`` (a row per condition and agent), ``verdicts.csv`` and
 ``.md`` (the lines by which it is judged), ``improvement.csv``, and ``<target>/figures/beyond.png``, ``.pdf``,
 ``.csv`` and ``.txt``. Where the target is this checkout's own results, the README's sentences on it are
-written anew, too. ``python -m experiments.beyond.sweep`` says which runs are needed.
+written anew, too. ``python -m experiments.beyond.sweep`` says which runs are needed. With ``keep=1`` agents
+without runs here keep the rows that the target has of them: one can be added without running all the others
+again, but for those that it is compared with (oracle, tf_default).
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from experiments.arguments import parse, refuse
 from experiments.beyond import text
 from experiments.beyond.comparison import improvements
 from experiments.beyond.conditions import AGENTS, CASES
-from experiments.beyond.figure import draw
+from experiments.beyond.figure import draw, numbers
 from experiments.beyond.judge import judge, winners
+from experiments.beyond.kept import with_kept
 from experiments.beyond.table import failed, read, tabulate
 from experiments.figures import style
 from experiments.pages import replace_section, write_whole
@@ -27,18 +30,22 @@ from experiments.records import ROOT
 from experiments.results import failed_runs, finished_runs
 from serving.errors import UsageError
 
-_DEFAULTS = {"output_dir": "results/runs", "target": Path("results")}
+_DEFAULTS = {"output_dir": "results/runs", "target": Path("results"), "keep": False}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Tabulate, judge and draw; returns the exit code."""
     options = parse(arguments, _DEFAULTS, __doc__ or "")
     folders = [Path(options["output_dir"]) / name for name in _experiments()]
+    target = options["target"] / "beyond"
+    drawn, order = options["target"] / "figures" / "beyond.csv", style.in_order(AGENTS)
     try:
         found = read([run for folder in folders for run in finished_runs(folder)])
+        table = tabulate(found)
+        if options["keep"]:
+            table = with_kept(table, target / "agents.csv", ("condition", "preset"), order)
     except UsageError as error:
         refuse(str(error))
-    table = tabulate(found)
     if table.empty:
         print("beyond: not yet computed, run: python -m experiments.beyond.sweep run=1", file=sys.stderr)
         return 1
@@ -46,8 +53,11 @@ def main(arguments: Sequence[str]) -> int:
     verdicts, judged = judge(table, lost), winners(table)
     winner = judged[0] if judged else None
     beaten = improvements(found, winner, AGENTS) if winner else pd.DataFrame()
+    data = numbers(found, winner) if winner else pd.DataFrame()
+    if options["keep"]:
+        beaten = with_kept(beaten, target / "improvement.csv", ("preset",), AGENTS, winner)
+        data = with_kept(data, drawn, ("panel", "preset"), order, winner)
     missing = list(text.without_runs(table, lost))
-    target = options["target"] / "beyond"
     pages = {
         "agents.csv": _csv(table),
         "agents.md": text.agents_page(table, beaten, winner),
@@ -60,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
         print(target / name)
     if winner:
         style.apply()
-        for path in style.save(draw(found, winner), options["target"] / "figures"):
+        for path in style.save(draw(data, winner), drawn.parent):
             print(path)
     said = text.lead(verdicts, judged)
     if target.resolve() == ROOT / "results" / "beyond":

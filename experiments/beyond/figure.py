@@ -18,30 +18,40 @@ from experiments.figures.layout import log_ticks
 _DRAWN = tuple(one for one in AGENTS if one != ORACLE)
 _BOUND = 1.25
 _PANELS = {False: "the paper's", True: "nobody tuned on"}  # conditions
+_IMPROVEMENT = "probability of improvement"
 
 
-def draw(found: Mapping[str, Scores], best: str) -> style.Drawing:
-    """Draw what ``experiments.beyond.table.read`` has found.
+def numbers(found: Mapping[str, Scores], best: str) -> pd.DataFrame:
+    """What is drawn, of what ``experiments.beyond.table.read`` has found.
 
     Args:
         found: see there.
         best: the agent that the others are compared with.
+
+    Returns:
+        Rows of ``profiles`` and ``improvements``, and whose panel they belong to.
     """
+    presets = style.in_order(_DRAWN)
+    parts = []
+    for unseen, title in _PANELS.items():
+        chosen = {case.title: found[case.title] for case in CASES if case.unseen == unseen}
+        parts.append(profiles(chosen, presets).assign(panel=title))
+    parts.append(improvements(found, best, presets).assign(panel=_IMPROVEMENT))
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw(data: pd.DataFrame, best: str) -> style.Drawing:
+    """Draw the numbers."""
     presets = style.in_order(_DRAWN)
     figure, axes = plt.subplots(1, 3, figsize=(style.WIDE_INCHES, 3.5), width_ratios=[1.25, 1.25, 1])
     axes[1].sharey(axes[0])
-    parts = []
-    for axis, letter, (unseen, title) in zip(axes, "ab", _PANELS.items(), strict=False):
-        chosen = {case.title: found[case.title] for case in CASES if case.unseen == unseen}
-        drawn = profiles(chosen, presets)
+    panels = [data[data["panel"] == title] for title in _PANELS.values()]
+    for axis, letter, title, drawn in zip(axes, "ab", _PANELS.values(), panels, strict=False):
         most = int(drawn["conditions"].max()) if len(drawn) else 0
         axis.set_title(f"({letter}) {title}: {most} conditions", loc="left", fontsize=8)
         _profiles(axis, drawn)
-        parts.append(drawn.assign(panel=title))
     axes[0].set_ylabel("share of runs")
-    beaten = improvements(found, best, presets)
-    _improvements(axes[2], beaten, best)
-    parts.append(beaten.assign(panel="probability of improvement"))
+    _improvements(axes[2], data[data["panel"] == _IMPROVEMENT], best)
     lines = {line.get_label(): line for axis in axes[:2] for line in axis.get_lines()}
     named = [lines[style.label(one)] for one in presets if style.label(one) in lines]
     figure.legend(handles=named, loc="outside lower center", ncols=5)
@@ -55,10 +65,10 @@ def draw(found: Mapping[str, Scores], best: str) -> style.Drawing:
             f"vertical: {_BOUND}. (c) probability that such a ratio of {style.label(best)} is less than one "
             "of the other agent under the same condition, mean over conditions. Bands and bars: 95 % "
             "intervals, bootstrap over seeds, stratified by condition (Agarwal et al. 2021). "
-            f"{_coverage(parts)}".rstrip()
+            f"{_coverage(panels)}".rstrip()
         ),
         figure=figure,
-        data=pd.concat(parts, ignore_index=True),
+        data=data,
     )
 
 
@@ -100,7 +110,7 @@ def _improvements(axis: Axes, beaten: pd.DataFrame, best: str) -> None:
 def _coverage(parts: list[pd.DataFrame]) -> str:
     """Which agents lack conditions."""
     told = []
-    for part in parts[:2]:
+    for part in parts:
         if len(part):
             have = part.groupby("preset", sort=False)["conditions"].first()
             told += [

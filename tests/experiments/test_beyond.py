@@ -313,6 +313,51 @@ def test_the_program_writes_tables_verdicts_and_picture_and_the_report_shows_the
     assert 'id="beyond"' in page
 
 
+def written(folder):
+    return {
+        name: (folder / name).read_text()
+        for name in (
+            "beyond/agents.csv",
+            "beyond/verdicts.csv",
+            "beyond/improvement.csv",
+            "figures/beyond.csv",
+        )
+    }
+
+
+def test_an_agent_is_added_without_running_all_others_again(tmp_path, capsys):
+    ratios = {"oracle": 1.0, "tf_default": 4.0, "gp": 1.2, "rrl_plus_tuned": 1.5}
+    for seed in range(10):
+        for preset, ratio in ratios.items():
+            play(tmp_path / "all", preset, seed, cost=ratio * (0.1 + 0.01 * seed), gap=ratio)
+        for preset, ratio in {"oracle": 1.0, "tf_default": 4.0, "aimd": 2.0}.items():
+            play(tmp_path / "few", preset, seed, cost=ratio * (0.1 + 0.01 * seed), gap=ratio)
+    target = f"target={tmp_path}"
+    assert main([f"output_dir={tmp_path}/all", target]) == 0
+    before = written(tmp_path)
+    assert main([f"output_dir={tmp_path}/all", target, "keep=1"]) == 0
+    assert written(tmp_path) == before  # nothing is twice
+    assert main([f"output_dir={tmp_path}/few", target, "keep=1"]) == 0
+    after = written(tmp_path)
+    for name, text in before.items():
+        lines = after[name].splitlines()
+        assert [
+            line for line in text.splitlines() if line not in lines and "no finished runs" not in line
+        ] == []
+    rows = pd.read_csv(tmp_path / "beyond/agents.csv")
+    assert sorted(rows["preset"]) == sorted([*ratios, "aimd"])
+    verdicts = pd.read_csv(tmp_path / "beyond/verdicts.csv").set_index(["line", "preset", "condition"])
+    assert verdicts.loc[("cost", "gp", HERE), "verdict"] == "holds"
+    assert verdicts.loc[("cost", "aimd", HERE), "verdict"] == "fails"
+    assert main([f"output_dir={tmp_path}/few", target]) == 0
+    assert "gp" not in set(pd.read_csv(tmp_path / "beyond/agents.csv")["preset"])
+    (tmp_path / "beyond/agents.csv").write_text("condition,value\n")
+    with pytest.raises(SystemExit) as stopped:
+        main([f"output_dir={tmp_path}/few", target, "keep=1"])
+    assert stopped.value.code == 2
+    assert "has no column preset, expected a file of this program" in capsys.readouterr().err
+
+
 def test_without_runs_it_says_what_to_run(tmp_path, capsys):
     assert main([f"output_dir={tmp_path}", f"target={tmp_path}"]) == 1
     assert "experiments.beyond.sweep run=1" in capsys.readouterr().err
@@ -336,3 +381,5 @@ def test_who_is_prepared_learns_on_a_machine_that_no_condition_runs_on(case):
     assert other["name"] == f"{service}_20"
     assert service.removesuffix("_gpu") in other["models"]
     assert profile_of(plain)["name"] != other["name"]
+    tabled = compose_settings(case.overrides("gp_table_prepared"))["pretrain"]
+    assert tabled == plain["pretrain"] | {"table": True}

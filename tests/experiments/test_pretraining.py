@@ -1,13 +1,16 @@
 """Agents that learn in a simulator before their run begins."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hydra.utils import instantiate
 
 from agents.background import BackgroundAgent
-from experiments.build import build_env, row_settings
+from experiments.build import build_agent, build_env, row_settings
+from experiments.calibration.simulator import simulated_testbed, simulator_of
 from experiments.cli import CONF
-from experiments.pretraining import pretrain
+from experiments.pretraining import foretold, pretrain
 from experiments.run import execute
 from experiments.settings import compose_settings
 from serving.errors import UsageError
@@ -116,6 +119,72 @@ def test_a_profile_that_does_not_fit_is_refused_by_the_settings_name(tmp_path):
             pretrain(plain, Costs(None))
     with pytest.raises(UsageError, match=r"pretrain=None, expected settings such as pretrain\.file=null"):
         compose_settings(["pretrain=null"])
+
+
+SMALL_TABLE = ["table.load_rps=[30,60]", "table.most_batches=4", "pretrain.table=true"]
+
+
+def test_an_agent_that_is_handed_the_table_begins_with_its_best_and_plays_no_simulated_slot(
+    machine, tmp_path
+):
+    own = [f"pretrain.file={machine}", *SMALL_TABLE, f"table.folder={tmp_path}/tables", "agent=gp"]
+    plain = settings(machine, *own)
+    assert learned(plain) == []
+    told = foretold(plain)
+    execute(plain, build_env(plain), "run", tmp_path / "run")
+    first = pd.read_parquet(tmp_path / "run/slots.parquet").iloc[0]
+    space = build_env(plain).system.space
+    assert space.index(first[list(space.names)].to_list()) == told.at(np.log(60.0))[:, 0].argmin()
+    assert (
+        costs(settings(machine, *own), tmp_path / "again").tolist() == costs(plain, tmp_path / "b").tolist()
+    )
+
+
+def test_the_table_of_a_machine_that_changes_is_that_before_the_change(tmp_path):
+    own = [
+        "system.grid_minimum=1", "system.grid_maximum=2", "truth=false", "slots=4", *SMALL_TABLE,
+        "table.load_rps=[2,4]", f"table.folder={tmp_path}/tables",
+        f"pretrain.file={CONF / 'hardware/admissible/inception_v3_07.yaml'}",
+    ]  # fmt: skip
+    changing = ["system=sim_cpu_changing", "system.change_slot=2", "system.slowdown=3.0"]
+    steady, changed = foretold(compose_settings(own)), foretold(compose_settings([*changing, *own]))
+    assert steady.cost.tolist() == changed.cost.tolist()
+
+
+@pytest.mark.parametrize("system", ["testbed", "testbed_batching"])
+def test_the_table_of_real_servers_is_that_of_their_simulator(system, tmp_path):
+    model = ["model=mobilenet_v2"] if system == "testbed" else []
+    plain = compose_settings([f"system={system}", *model])
+    hardware = yaml.safe_load((CONF.parent / "results/hardware/mobilenet_v2.yaml").read_text())
+    if system == "testbed_batching":
+        assert simulator_of(plain)["_target_"] == "sim.system.SimulatedGpu"
+        return
+    simulated = simulated_testbed(plain, hardware)
+    made = instantiate(
+        simulator_of(plain), hardware=hardware, model="mobilenet_v2", slo_s=1.0, _convert_="all"
+    )
+    assert made.space.configurations == simulated.space.configurations
+
+
+def test_who_cannot_start_from_a_table_and_a_table_of_nothing_are_refused(machine):
+    plain = settings(machine, f"pretrain.file={machine}", "pretrain.table=true")
+    with pytest.raises(
+        UsageError, match=r"pretrain\.table=true: agent=q_learning does not start from a table"
+    ):
+        build_agent(plain, build_env(plain), lambda: None)
+    with pytest.raises(
+        UsageError, match=r"pretrain\.table=true without a simulator, expected pretrain\.file="
+    ):
+        settings(machine, "pretrain.table=true")
+    with pytest.raises(UsageError, match=r"pretrain\.table=3, expected true or false"):
+        settings(machine, f"pretrain.file={machine}", "pretrain.table=3")
+
+
+def test_slots_and_table_are_other_runs_and_slots_are_what_they_were(machine):
+    by_slots = settings(machine, f"pretrain.file={machine}")
+    by_table = settings(machine, f"pretrain.file={machine}", "pretrain.table=true")
+    assert "table" not in row_settings(by_slots, build_env(by_slots))["pretrain"]
+    assert row_settings(by_table, build_env(by_table))["pretrain"]["table"]
 
 
 class Told(Costs):

@@ -1,0 +1,46 @@
+"""Earlier evidence, kept for agents without runs here: one is added without running all others again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.beyond.conditions import CASES
+from serving.errors import UsageError
+
+
+def with_kept(
+    rows: pd.DataFrame, file: Path, keys: Sequence[str], order: Sequence[str], best: str | None = None
+) -> pd.DataFrame:
+    """The rows, and of a file's those that none of them is about; conditions and agents in their order.
+
+    Args:
+        rows: of the runs that are here.
+        file: what was written before, maybe of other runs; nothing is kept where there is none.
+        keys: columns that say what a row is about.
+        order: of agents.
+        best: of rows that compare with an agent, those with this one are kept.
+
+    Raises:
+        UsageError: if the file has other columns.
+    """
+    if not file.exists():
+        return rows
+    before = pd.read_csv(file)
+    missing = [key for key in (*keys, *rows.columns) if key not in before]
+    if missing:
+        raise UsageError(f"keep=1: {file} has no column {missing[0]}, expected a file of this program")
+    if "best" in before:
+        before = before[before["best"].isna() | (before["best"] == best)]
+    about = set(rows[list(keys)].itertuples(index=False, name=None)) if len(rows) else set()
+    kept = [place not in about for place in before[list(keys)].itertuples(index=False, name=None)]
+    both = [part for part in (rows, before[kept]) if len(part)]
+    if not both:
+        return rows
+    places = {one: place for place, one in enumerate([*(case.title for case in CASES), *order])}
+    together = pd.concat(both, ignore_index=True)
+    for value in together[list(keys)].to_numpy().ravel():  # of what has no place, as it came
+        places.setdefault(value, len(places))
+    return together.sort_values(list(keys), key=lambda column: column.map(places), kind="stable")
