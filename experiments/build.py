@@ -265,11 +265,6 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Trut
         from experiments.pretraining import foretold
 
         offered["foretold"] = foretold(plain)
-    elif plain.get("pretrain", {}).get("table"):
-        preset = plain["agent"].get("preset")
-        raise UsageError(
-            f"pretrain.table=true: agent={preset} does not start from a table, expected gp, gp_lcb or gp_safe"
-        )
     settings = {key: value for key, value in plain["agent"].items() if key not in LABELS}
     for key in (*offered, "true_load_rps", "cost_table", "foretold"):
         if key in settings:

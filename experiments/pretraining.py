@@ -6,8 +6,8 @@ servers, calibrated; of a simulated run it is the run's own with the hardware of
 comparison is not the run's. An agent with methods ``begin_preparation()`` and ``end_preparation()`` is told
 when the simulator begins and when it is over.
 
-``pretrain.table=true``: instead of playing slots, the agent is handed the exhaustive table of that simulator,
-if its constructor asks for ``foretold``.
+``pretrain.table=true``: an agent whose constructor asks for ``foretold`` is handed the exhaustive table of
+that simulator instead; all others play slots.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from agents.background import BackgroundAgent
-from experiments.build import build_env, build_system, is_simulated, read_profile
+from experiments.build import agent_wants, build_env, build_system, is_simulated, read_profile
 from experiments.calibration.simulator import simulated_testbed, simulator_of
 from experiments.changing import stages
 from experiments.cli import explain, is_usage
@@ -38,7 +38,7 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
     Raises:
         UsageError: if the file is no profile of the model that is served.
     """
-    if "pretrain" not in plain or plain["pretrain"].get("table"):
+    if "pretrain" not in plain or takes_table(plain):
         return
     env = build_env(plain | {"slots": plain["pretrain"]["slots"]}, _simulator(plain))
     seed = int(np.random.SeedSequence([plain["seed"], _STREAM]).generate_state(1)[0])
@@ -55,13 +55,18 @@ def _tell(agent: Agent, what: str) -> None:
     getattr(agent, what, lambda: None)()
 
 
+def takes_table(plain: dict[str, Any]) -> bool:
+    """Whether the agent is handed a table instead of playing simulated slots."""
+    return bool(plain.get("pretrain", {}).get("table")) and agent_wants(plain, "foretold")
+
+
 def foretold(plain: dict[str, Any]) -> Foretold | None:
     """The table of the simulator that the settings name, from the cache or computed now; None without one.
 
     Raises:
         UsageError: if the file is no profile of the model that is served.
     """
-    if not plain.get("pretrain", {}).get("table"):
+    if not takes_table(plain):
         return None
     from experiments.truth import foretell
 

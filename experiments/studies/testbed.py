@@ -113,7 +113,9 @@ def _slots(run: Run) -> pd.DataFrame:
     rows = run.table("slots")
     if "pretrain" not in run.config:
         return rows
-    how = "_table" if run.config["pretrain"].get("table") else ""
+    how = (
+        "_table" if run.config["pretrain"].get("table") else ""
+    )  # of those that cannot take one, too: a control
     return rows.assign(preset=rows["preset"] + how + style.PREPARED)
 
 

@@ -7,7 +7,7 @@ import yaml
 from hydra.utils import instantiate
 
 from agents.background import BackgroundAgent
-from experiments.build import build_agent, build_env, row_settings
+from experiments.build import build_env, read_profile, row_settings
 from experiments.calibration.simulator import simulated_testbed, simulator_of
 from experiments.cli import CONF
 from experiments.pretraining import foretold, pretrain
@@ -143,7 +143,7 @@ def test_an_agent_that_is_handed_the_table_begins_with_its_best_and_plays_no_sim
 def test_the_table_of_a_machine_that_changes_is_that_before_the_change(tmp_path):
     own = [
         "system.grid_minimum=1", "system.grid_maximum=2", "truth=false", "slots=4", *SMALL_TABLE,
-        "table.load_rps=[2,4]", f"table.folder={tmp_path}/tables",
+        "agent=gp", "table.load_rps=[2,4]", f"table.folder={tmp_path}/tables",
         f"pretrain.file={CONF / 'hardware/admissible/inception_v3_07.yaml'}",
     ]  # fmt: skip
     changing = ["system=sim_cpu_changing", "system.change_slot=2", "system.slowdown=3.0"]
@@ -151,27 +151,22 @@ def test_the_table_of_a_machine_that_changes_is_that_before_the_change(tmp_path)
     assert steady.cost.tolist() == changed.cost.tolist()
 
 
-@pytest.mark.parametrize("system", ["testbed", "testbed_batching"])
-def test_the_table_of_real_servers_is_that_of_their_simulator(system, tmp_path):
-    model = ["model=mobilenet_v2"] if system == "testbed" else []
-    plain = compose_settings([f"system={system}", *model])
-    hardware = yaml.safe_load((CONF.parent / "results/hardware/mobilenet_v2.yaml").read_text())
-    if system == "testbed_batching":
-        assert simulator_of(plain)["_target_"] == "sim.system.SimulatedGpu"
-        return
-    simulated = simulated_testbed(plain, hardware)
-    made = instantiate(
-        simulator_of(plain), hardware=hardware, model="mobilenet_v2", slo_s=1.0, _convert_="all"
-    )
-    assert made.space.configurations == simulated.space.configurations
+@pytest.mark.parametrize(
+    ("system", "knob"), [("testbed", "inter_op_parallelism"), ("testbed_batching", "batch_size")]
+)
+def test_the_table_of_real_servers_is_that_of_their_simulator(system, knob, machine):
+    plain = compose_settings([f"system={system}", "model=mobilenet_v2"])
+    told = simulator_of(plain)
+    assert (told.get("grids") or told)[knob] == plain["system"][knob]
+    if system == "testbed":
+        hardware = read_profile(machine, "hardware.file")
+        made = instantiate(told, hardware=hardware, model="mobilenet_v2", slo_s=1.0, _convert_="all")
+        assert made.space.configurations == simulated_testbed(plain, hardware).space.configurations
 
 
-def test_who_cannot_start_from_a_table_and_a_table_of_nothing_are_refused(machine):
-    plain = settings(machine, f"pretrain.file={machine}", "pretrain.table=true")
-    with pytest.raises(
-        UsageError, match=r"pretrain\.table=true: agent=q_learning does not start from a table"
-    ):
-        build_agent(plain, build_env(plain), lambda: None)
+def test_who_cannot_take_a_table_plays_slots_and_a_table_of_nothing_is_refused(machine):
+    told = [f"pretrain.file={machine}", "pretrain.slots=5"]
+    assert learned(settings(machine, *told, "pretrain.table=true")) == learned(settings(machine, *told))
     with pytest.raises(
         UsageError, match=r"pretrain\.table=true without a simulator, expected pretrain\.file="
     ):
