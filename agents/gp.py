@@ -47,6 +47,7 @@ class GPAgent:
         safety: what may be played, by name (``agents.gp_safety.Safety``); everything where None.
         play_defaults: whether to play settings that leave a knob to the system.
         foretold: what a simulator says of every configuration, to start from (``agents.gp_foretold``).
+        max_load_rps: largest load to be expected, where a table says what to begin with.
         start: configuration of the first slot; the middle of the grid where None.
 
     Raises:
@@ -70,6 +71,7 @@ class GPAgent:
         safety: Mapping[str, Any] | None = None,
         play_defaults: bool = False,
         foretold: Foretold | None = None,
+        max_load_rps: float = math.inf,
         start: Sequence[int] | None = None,
     ) -> None:
         if not 0 < forget <= 1:
@@ -97,6 +99,7 @@ class GPAgent:
         compared = None if self.safety is None else self.safety.reference
         self.reference = None if compared is None else space.index(compared)
         self.foretold = foretold
+        self.max_load_rps = max_load_rps
         self.prepared = self._simulating = False
         self._slots = 0
         self._belief: Belief | None = None
@@ -113,9 +116,8 @@ class GPAgent:
         if self._slots == 1 and self.reference is not None:
             return self.space.configurations[self.reference]
         load = self._load(observation)
-        if self.foretold is not None and not len(self.cells):  # nothing is in doubt yet
-            told = np.where(self.barred, np.inf, self.foretold.at(load)[:, 0])
-            return self.space.configurations[int(told.argmin())]
+        if self.foretold is not None and not len(self.cells):
+            return self.space.configurations[self._told_best(self.foretold, load)]
         posterior = self._posterior(load)
         self._belief, self._believed_at = posterior.at(load), load
         allowed = ~self.barred
@@ -124,6 +126,14 @@ class GPAgent:
             excess = self.safety.excess(busier, self.kernel.scales.noise, self.slo_s, self.reference)
             allowed &= excess <= max(0.0, float(excess[allowed].min()))  # where nothing is safe, the safest
         return self.space.configurations[self._least(self._belief, allowed)]
+
+    def _told_best(self, foretold: Foretold, load: float) -> int:
+        """Flat index of what a table calls the cheapest, of what it calls safe if that is asked for."""
+        allowed = ~self.barred
+        if self.safety is not None and self._slots >= self.safety.free_slots:
+            tail = foretold.at(load + math.log(self.safety.load_margin))[:, 1]
+            allowed &= tail <= max(math.log(self.slo_s), float(tail[allowed].min()))
+        return int(np.where(allowed, foretold.at(load)[:, 0], np.inf).argmin())
 
     def _posterior(self, load: float) -> Posterior | ForetoldPosterior:
         if self.foretold is not None:
@@ -153,8 +163,9 @@ class GPAgent:
     def _load(self, observation: Observation) -> float:
         """Logarithm of the load to decide for; before anything is measured the largest that is known."""
         if observation.slot == 0 and observation.load_rps == 0:
-            known = self.cells.log_load if self.foretold is None else self.foretold.log_load
-            return float(known.max())
+            if self.foretold is None:
+                return float(self.cells.log_load.max())
+            return min(float(self.foretold.log_load[-1]), math.log(self.max_load_rps))
         return log_load(observation.load_rps)
 
     def learn(
@@ -167,7 +178,7 @@ class GPAgent:
         """Take the slot in as evidence, at the load that it really had."""
         self._slots += 1
         index = self.space.index(configuration)
-        slot = SlotEvidence.of(observation, cost, next_observation)
+        slot = SlotEvidence.of(observation, cost, next_observation, graded=self.foretold is None)
         changed = slot is not None and self._is_surprised(index, slot)
         self.cells.fade(_AFTER_CHANGE if changed else self.forget)
         if slot is not None:
@@ -222,11 +233,15 @@ class GPAgent:
         """Go on from a saved state.
 
         Raises:
-            UsageError: if it is of a larger grid.
+            UsageError: if it is of a larger grid, or has simulated slots while this agent has a table.
         """
         if np.max(state["cells"]["configuration"], initial=-1) >= self.space.size:
             raise UsageError(
                 f"the state is of another grid, expected one of {self.space.size} configurations"
+            )
+        if self.foretold is not None and np.any(state["cells"].get("simulated", False)):
+            raise UsageError(
+                "the state has simulated slots, expected one of an agent that starts from a table"
             )
         self.cells.load_state_dict(state["cells"])
         self._slots = int(state["slots"])

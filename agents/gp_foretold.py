@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +28,7 @@ class ForetoldPosterior:
     the least cost that is known of this load.
 
     Costs err upwards, over a cliff, by more than they ever err downwards: how much may be saved is told from
-    the errors downwards alone, how much may be lost from all of them.
+    configurations cheaper than foretold alone, how much may be lost from all.
 
     Args:
         cells: of real slots, maybe none.
@@ -46,10 +48,10 @@ class ForetoldPosterior:
         covariance[np.diag_indices(len(cells))] += kernel.scales.noise**2 / cells.weight
         self._whiten = np.linalg.inv(np.linalg.cholesky(covariance))
         told = self._places(foretold.of(self._index, self._log_load))
-        self._residual = self._whiten @ (self._places(np.log(cells.value)) - told)
+        errors = self._places(np.log(cells.value)) - told
+        self._residual = self._whiten @ errors
         self._amplitude = _mean_square(self._residual)
-        downwards = self._residual[self._residual[:, 0] < 0, :1]
-        self._amplitude_saved = float(_mean_square(downwards)[0])
+        self._amplitude_saved = float(_mean_square(self._residual[errors[:, 0] < 0, :1])[0])
 
     def at(self, log_load: float) -> Belief:
         """What is believed at one load."""
@@ -63,8 +65,8 @@ class ForetoldPosterior:
         def reveals(one: int) -> Array:
             load = np.full(1, log_load)
             shared = self._covariance(np.array([one]), load, every, load)[0] - across[:, one] @ across
-            scale, noise = self._amplitude_saved, kernel.scales.noise
-            deviation: Array = scale * np.abs(variance - shared) / np.sqrt(scale * variance + noise**2)
+            moved = np.abs(variance - shared) / np.sqrt(variance + kernel.scales.noise**2)
+            deviation: Array = math.sqrt(self._amplitude_saved) * moved
             return deviation
 
         mean = self._places(self._foretold.at(log_load)) + across.T @ self._residual

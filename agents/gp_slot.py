@@ -36,12 +36,12 @@ class SlotEvidence:
     outputs: NDArray[np.float64]
 
     @staticmethod
-    def of(before: Observation, cost: float, after: Observation) -> SlotEvidence | None:
+    def of(before: Observation, cost: float, after: Observation, graded: bool = True) -> SlotEvidence | None:
         """Read a slot from the observations around it; None if it says little about its configuration.
 
         That is so where it worked off a backlog left by another configuration, and where a number is none.
         The load is that of the slot itself, throughput and losses, where the system reports them, else the
-        load observed before.
+        load observed before. Not ``graded``, the cost is the objective's alone, as tables have it.
         """
         if before.backlog >= _BACKLOG and after.backlog < before.backlog / 2:
             return None
@@ -49,7 +49,7 @@ class SlotEvidence:
             return None
         offered_rps = after.throughput_rps + after.lost_rps
         overload = 1.0
-        if after.lost_rps > 0:
+        if graded and after.lost_rps > 0:
             overload = offered_rps / max(after.throughput_rps, _LEAST_SHARE * offered_rps)
         outputs = np.array([max(cost, _LEAST) * overload, max(after.p95_latency_s, _LEAST)])
         return SlotEvidence(log_load(offered_rps if offered_rps > 0 else before.load_rps), outputs)

@@ -107,6 +107,8 @@ def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
         kept["table"]["measured"] = file_hash(plain["table"]["measured"])
     if "pretrain" in plain:
         kept["pretrain"] = plain["pretrain"] | {"file": file_hash(plain["pretrain"]["file"])}
+        if takes_table(plain):
+            del kept["pretrain"]["slots"]  # none is played
     kept["agent_source"] = _source_outside(agent_class(plain))
     return kept
 
@@ -194,6 +196,12 @@ def agent_wants(plain: dict[str, Any], name: str) -> bool:
     return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
+def takes_table(plain: Mapping[str, Any]) -> bool:
+    """Whether the agent is handed a simulator's table instead of playing simulated slots."""
+    asked = bool(plain.get("pretrain", {}).get("table"))
+    return asked and "foretold" in inspect.signature(agent_class(dict(plain))).parameters
+
+
 def simulator(plain: dict[str, Any]) -> Callable[[int], ServingEnv]:
     """Makes simulated environments like the run's, for agents that are trained before it.
 
@@ -261,12 +269,9 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Trut
                 f"agent={preset} needs the costs of all configurations: truth=true on a "
                 "simulated system, table.measured=FILE on a real one"
             )
-    if agent_wants(plain, "foretold"):
-        from experiments.pretraining import foretold
-
-        offered["foretold"] = foretold(plain)
     settings = {key: value for key, value in plain["agent"].items() if key not in LABELS}
-    for key in (*offered, "true_load_rps", "cost_table", "foretold"):
+    offered["foretold"] = None
+    for key in (*offered, "true_load_rps", "cost_table"):
         if key in settings:
             instead = f"; start={settings[key]} is a setting of the run" if key == "start" else ""
             raise UsageError(
@@ -279,6 +284,10 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Trut
         )
     except TypeError as error:
         raise UsageError(f"agent={settings['_target_']}: {error}") from None
+    if "foretold" in wanted:
+        from experiments.pretraining import foretold
+
+        wanted["foretold"] = foretold(plain)  # the last of all: a mistake should not cost the minute it takes
     # Partial: hydra would turn the records on offer into dictionaries.
     agent: Agent = _made(instantiate(settings, _partial_=True, _convert_="all"), wanted, plain)
     return BackgroundAgent(agent) if plain["learning"] == "background" else agent

@@ -145,7 +145,7 @@ def _check_files(plain: Mapping[str, Any]) -> None:
 
 def _check_table(table: Mapping[str, Any]) -> None:
     loads = table["load_rps"]
-    if len(set(loads)) < 2 or min(loads, default=0) <= 0:
+    if len(loads) < 2 or len(set(loads)) < len(loads) or min(loads, default=0) <= 0:
         raise UsageError(f"table.load_rps={loads}, expected two or more different numbers > 0")
     if not 0 < table["relative_error"] < 1:
         raise UsageError(f"table.relative_error={table['relative_error']}, expected a number in (0, 1)")

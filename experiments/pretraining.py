@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from agents.background import BackgroundAgent
-from experiments.build import agent_wants, build_env, build_system, is_simulated, read_profile
+from experiments.build import build_env, build_system, is_simulated, read_profile, takes_table
 from experiments.calibration.simulator import simulated_testbed, simulator_of
 from experiments.changing import stages
 from experiments.cli import explain, is_usage
@@ -53,11 +53,6 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
 def _tell(agent: Agent, what: str) -> None:
     """Call the method if the agent has it."""
     getattr(agent, what, lambda: None)()
-
-
-def takes_table(plain: dict[str, Any]) -> bool:
-    """Whether the agent is handed a table instead of playing simulated slots."""
-    return bool(plain.get("pretrain", {}).get("table")) and agent_wants(plain, "foretold")
 
 
 def foretold(plain: dict[str, Any]) -> Foretold | None:

@@ -12,7 +12,7 @@ from serving.errors import UsageError
 
 Array = NDArray[np.float64]
 
-_LEAST = 1e-9  # of what has a logarithm taken: nothing completed
+_LEAST = 1e-9  # of what has a logarithm taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +34,13 @@ class Foretold:
 
     def __post_init__(self) -> None:
         shapes = self.load_rps.shape, self.cost.shape, self.p95_latency_s.shape
-        if len(self.load_rps) < 2 or self.cost.shape[:1] != shapes[0] or shapes[1] != shapes[2]:
-            raise UsageError(f"foretold: shapes {shapes}, expected (L,), (L, size), (L, size) with L >= 2")
+        ascending = len(self.load_rps) >= 2 and self.load_rps[0] > 0 and (np.diff(self.load_rps) > 0).all()
+        if not ascending:
+            raise UsageError(
+                f"foretold: loads {self.load_rps.tolist()}, expected two or more ascending ones > 0"
+            )
+        if self.cost.shape[:1] != shapes[0] or shapes[1] != shapes[2]:
+            raise UsageError(f"foretold: shapes {shapes}, expected (L,), (L, size), (L, size)")
 
     @property
     def size(self) -> int:
@@ -51,8 +56,12 @@ class Foretold:
     @cached_property
     def _logs(self) -> Array:
         both = np.stack([self.cost, self.p95_latency_s], axis=2)
-        logs: Array = np.log(np.maximum(np.nan_to_num(both, nan=_LEAST), _LEAST))
-        return logs
+        logs: Array = np.log(np.maximum(both, _LEAST))
+        worst = np.nanmax(logs, axis=(0, 1)) if np.isfinite(logs).any() else 0.0
+        known: Array = np.where(
+            np.isnan(logs), worst, logs
+        )  # where nothing completed it is as bad as it gets
+        return known
 
     def at(self, log_load: float) -> Array:
         """Logarithms of cost and tail of all configurations at one load, shape (size, 2)."""

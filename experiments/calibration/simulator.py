@@ -18,7 +18,7 @@ def simulator_of(plain: dict[str, Any]) -> dict[str, Any]:
     """
     system = plain["system"]
     # testbed_batching has no such limit: there whole batches wait
-    given = {"queue_limit": system["queue_limit"]} if "queue_limit" in system else {}
+    given = {name: system[name] for name in ("queue_limit", "servers", "dispatch") if name in system}
     if "batch_threads" in system:
         return {"_target_": "sim.system.SimulatedGpu"} | {name: system[name] for name in BATCHING_KNOBS} | given
     grids = system.get("grids") or {name: system[name] for name in CPU_KNOBS}
