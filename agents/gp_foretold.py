@@ -27,8 +27,9 @@ class ForetoldPosterior:
     correct it (Kennedy and O'Hagan 2000). Errors are on a scale that is compressed from ``Scales.knee`` above
     the least cost that is known of this load.
 
-    Costs err upwards, over a cliff, by more than they ever err downwards: how much may be saved is told from
-    configurations cheaper than foretold alone, how much may be lost from all.
+    Costs err upwards, over a cliff, by more than they ever err downwards. So how much may be lost is told
+    from all whitened residuals, each by how much a cell was off from what those before it led one to expect,
+    and how much may be saved from the negative ones alone: from cells cheaper than expected.
 
     Args:
         cells: of real slots, maybe none.
@@ -48,10 +49,10 @@ class ForetoldPosterior:
         covariance[np.diag_indices(len(cells))] += kernel.scales.noise**2 / cells.weight
         self._whiten = np.linalg.inv(np.linalg.cholesky(covariance))
         told = self._places(foretold.of(self._index, self._log_load))
-        errors = self._places(np.log(cells.value)) - told
-        self._residual = self._whiten @ errors
+        self._residual = self._whiten @ (self._places(np.log(cells.value)) - told)
         self._amplitude = _mean_square(self._residual)
-        self._amplitude_saved = float(_mean_square(self._residual[errors[:, 0] < 0, :1])[0])
+        downwards = self._residual[self._residual[:, 0] < 0, :1]
+        self._amplitude_saved = float(_mean_square(downwards)[0])
 
     def at(self, log_load: float) -> Belief:
         """What is believed at one load."""

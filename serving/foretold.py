@@ -57,10 +57,8 @@ class Foretold:
     def _logs(self) -> Array:
         both = np.stack([self.cost, self.p95_latency_s], axis=2)
         logs: Array = np.log(np.maximum(both, _LEAST))
-        worst = np.nanmax(logs, axis=(0, 1)) if np.isfinite(logs).any() else 0.0
-        known: Array = np.where(
-            np.isnan(logs), worst, logs
-        )  # where nothing completed it is as bad as it gets
+        worst = np.max(logs, axis=(0, 1), where=~np.isnan(logs), initial=np.log(_LEAST))
+        known: Array = np.where(np.isnan(logs), worst, logs)  # nothing completed: as bad as it gets
         return known
 
     def at(self, log_load: float) -> Array:

@@ -56,10 +56,9 @@ def test_errors_of_the_table_are_a_process_that_real_slots_tell():
     np.testing.assert_allclose(belief.deviation**2, amplitude * np.diag(posterior)[:, None], rtol=1e-6)
     down = whitened[whitened[:, 0] < 0, 0]
     saved = (10.0 + (down**2).sum()) / (10.0 + len(down))
-    variance = saved * np.diag(posterior)
-    np.testing.assert_allclose(
-        belief.reveals(3), np.abs(variance - saved * posterior[3]) / np.sqrt(variance + 0.01), atol=1e-8
-    )
+    variance = np.diag(posterior)
+    moved = np.abs(variance - posterior[3]) / np.sqrt(variance + 0.01)
+    np.testing.assert_allclose(belief.reveals(3), np.sqrt(saved) * moved, atol=1e-8)
 
 
 def test_without_real_slots_the_table_is_believed_and_doubted():
@@ -142,13 +141,43 @@ def test_it_goes_on_from_a_saved_state():
 
 
 def test_safe_play_reads_the_tail_from_the_table():
-    """The cheapest configuration of the table misses the objective: it is not played, in no slot."""
+    """The cheapest configuration of the table misses the objective: it is not played, first slot included."""
     cost, tail = np.full((2, SPACE.size), 0.5), np.full((2, SPACE.size), 0.01)
     dear = SPACE.index((3, 3, 3))
     cost[:, dear], tail[:, dear] = 0.4, 50.0
     kept = GPAgent(space=SPACE, foretold=Foretold(LOADS, cost, tail), slo_s=1.0, safety={"free_slots": 0})
     paid = serve(kept, cost[0], 30)
-    assert min(paid[1:]) == 0.5
+    assert set(paid) == {0.5}
+    free = GPAgent(space=SPACE, foretold=kept.foretold, slo_s=1.0, safety={"free_slots": 1})
+    assert serve(free, cost[0], 30)[0] == 0.4
+
+
+def test_an_overloaded_slot_is_compared_with_what_the_table_says_of_it():
+    """The table is right, and has no losses in it: nothing is off."""
+    cost = np.full((2, SPACE.size), 3.0)
+    agent = GPAgent(space=SPACE, foretold=Foretold(LOADS, cost, cost))
+    seen = observation(load_rps=10.0)
+    lossy = observation(1, load_rps=10.0, throughput_rps=4.0, lost_rps=6.0, p95_latency_s=3.0)
+    agent.learn(seen, (1, 1, 1), 3.0, lossy)
+    agent.act(seen)
+    np.testing.assert_allclose(agent.diagnostics()["implied_latency"], 3.0, rtol=1e-6)
+
+
+def test_it_begins_for_no_larger_load_than_there_can_be():
+    cost = np.ones((2, SPACE.size))
+    cost[0, SPACE.index((1, 1, 1))] = cost[1, SPACE.index((3, 3, 3))] = 0.01
+    table = Foretold(LOADS, cost, cost)
+    assert GPAgent(space=SPACE, foretold=table, max_load_rps=2.5).act(observation(0)) == (1, 1, 1)
+    assert GPAgent(space=SPACE, foretold=table, max_load_rps=50.0).act(observation(0)) == (3, 3, 3)
+
+
+def test_simulated_slots_of_a_saved_state_are_refused():
+    played = GPAgent(space=SPACE)
+    played.begin_preparation()
+    serve(played, np.ones(SPACE.size), 5)
+    played.end_preparation()
+    with pytest.raises(UsageError, match="the state has simulated slots"):
+        GPAgent(space=SPACE, foretold=a_table()).load_state_dict(played.state_dict())
 
 
 def test_a_table_of_another_grid_is_refused():

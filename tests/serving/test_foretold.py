@@ -29,12 +29,20 @@ def test_pairs_are_told_as_their_configurations_are():
     assert told.of(np.empty(0, dtype=int), np.empty(0)).shape == (0, 2)
 
 
-def test_where_nothing_completed_there_is_a_number_still():
-    told = Foretold(LOADS, COST, np.full_like(COST, np.nan))
-    assert np.isfinite(told.at(1.0)).all()
+def test_where_nothing_completed_it_is_as_bad_as_it_gets():
+    tail = 2 * COST
+    tail[1, 0] = np.nan
+    told = Foretold(LOADS, COST, tail)
+    assert told.at(np.log(4.0))[0, 1] == pytest.approx(np.log(12.8))
+    assert np.isfinite(Foretold(LOADS, COST, np.full_like(COST, np.nan)).at(1.0)).all()
 
 
-@pytest.mark.parametrize("loads", [LOADS[:1], LOADS[:2]])
-def test_shapes_that_do_not_fit_are_refused(loads):
+@pytest.mark.parametrize("loads", [LOADS[:1], LOADS[::-1], LOADS - 1.0, LOADS[[0, 1, 1]]])
+def test_loads_that_are_no_grid_are_refused(loads):
+    with pytest.raises(UsageError, match="expected two or more ascending ones > 0"):
+        Foretold(loads, COST[: len(loads)], COST[: len(loads)])
+
+
+def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(UsageError, match="foretold: shapes"):
-        Foretold(loads, COST, COST)
+        Foretold(LOADS[:2], COST, COST)
