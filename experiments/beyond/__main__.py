@@ -5,7 +5,7 @@ Writes ``<target>/beyond/agents.csv`` and ``.md`` (a row per condition and agent
 ``.csv`` and ``.txt``. Where the target is this checkout's own results, the README's sentences on it are
 written anew, too. ``python -m experiments.beyond.sweep`` says which runs are needed. With ``keep=1`` agents
 without runs here keep the rows that the target has of them: one can be added without running all the others
-again, but for those that it is compared with (oracle, tf_default).
+again, but for those that it is compared with (oracle, tf_default, and the best agent from scratch).
 """
 
 from __future__ import annotations
@@ -44,20 +44,21 @@ def main(arguments: Sequence[str]) -> int:
         table = tabulate(found)
         if options["keep"]:
             table = with_kept(table, target / "agents.csv", ("condition", "preset"), order)
+        judged = winners(table) if len(table) else []
+        winner = judged[0] if judged else None
+        beaten = improvements(found, winner, AGENTS) if winner else pd.DataFrame()
+        data = numbers(found, winner) if winner else pd.DataFrame()
+        if options["keep"]:
+            beaten = with_kept(beaten, target / "improvement.csv", ("preset",), AGENTS, winner)
+            data = with_kept(data, drawn, ("panel", "preset"), order, winner)
     except UsageError as error:
         refuse(str(error))
     if table.empty:
         print("beyond: not yet computed, run: python -m experiments.beyond.sweep run=1", file=sys.stderr)
         return 1
     lost = failed(one for folder in folders for one in failed_runs(folder))
-    verdicts, judged = judge(table, lost), winners(table)
-    winner = judged[0] if judged else None
-    beaten = improvements(found, winner, AGENTS) if winner else pd.DataFrame()
-    data = numbers(found, winner) if winner else pd.DataFrame()
-    if options["keep"]:
-        beaten = with_kept(beaten, target / "improvement.csv", ("preset",), AGENTS, winner)
-        data = with_kept(data, drawn, ("panel", "preset"), order, winner)
-    missing = list(text.without_runs(table, lost))
+    verdicts = judge(table, lost)
+    missing = [*text.without_runs(table, lost), *text.not_compared(table, beaten, winner)]
     pages = {
         "agents.csv": _csv(table),
         "agents.md": text.agents_page(table, beaten, winner),

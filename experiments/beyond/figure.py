@@ -114,7 +114,7 @@ def _coverage(parts: list[pd.DataFrame]) -> str:
         if len(part):
             have = part.groupby("preset", sort=False)["conditions"].first()
             told += [
-                f"{style.label(str(one))} has {count} of {have.max()} of {part['panel'].iloc[0]}"
+                f"{style.label(str(one))} has {count:.0f} of {have.max():.0f} of {part['panel'].iloc[0]}"
                 for one, count in have.items()
                 if count < have.max()
             ]

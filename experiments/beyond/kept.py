@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from pandas.errors import EmptyDataError, ParserError
 
 from experiments.beyond.conditions import CASES
 from serving.errors import UsageError
@@ -28,7 +29,10 @@ def with_kept(
     """
     if not file.exists():
         return rows
-    before = pd.read_csv(file)
+    try:
+        before = pd.read_csv(file)
+    except (EmptyDataError, ParserError):  # of an evidence without a winner there is nothing to keep
+        return rows
     missing = [key for key in (*keys, *rows.columns) if key not in before]
     if missing:
         raise UsageError(f"keep=1: {file} has no column {missing[0]}, expected a file of this program")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.beyond.comparison import RESAMPLES
-from experiments.beyond.conditions import AGENTS, CASES, LEARNERS, PREPARED
+from experiments.beyond.conditions import AGENTS, CASES, LEARNERS, ORACLE, PREPARED
 from experiments.beyond.judge import FAILS, HOLDS, LINES, UNDECIDED, Failed
 from experiments.compare_text import shown
 from experiments.figures.style import label
@@ -130,6 +130,14 @@ def without_runs(table: pd.DataFrame, failed: Failed) -> Iterator[str]:
         parts = [f"{name}: {', '.join(which)}" for name, which in told.items() if which]
         if parts:
             yield f"{case.title}: {'; '.join(parts)}"
+
+
+def not_compared(table: pd.DataFrame, improvement: pd.DataFrame, best: str | None) -> Iterator[str]:
+    """A line for the agents that have rows, but no run beside one of the best agent's."""
+    compared = set(improvement["preset"]) if len(improvement) else set()
+    absent = [one for one in AGENTS if one in set(table["preset"]) - compared - {best, ORACLE}]
+    if best is not None and absent:
+        yield f"not compared with {best}, whose runs are elsewhere: {', '.join(absent)}"
 
 
 def verdicts_page(verdicts: pd.DataFrame, winners: Sequence[str], missing: list[str]) -> str:

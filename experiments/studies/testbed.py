@@ -113,10 +113,9 @@ def _slots(run: Run) -> pd.DataFrame:
     rows = run.table("slots")
     if "pretrain" not in run.config:
         return rows
-    how = (
-        "_table" if run.config["pretrain"].get("table") else ""
-    )  # of those that cannot take one, too: a control
-    return rows.assign(preset=rows["preset"] + how + style.PREPARED)
+    # Who cannot take a table has played slots, as without: a second run of the same, as a control.
+    told = "_table" if run.config["pretrain"].get("table") else ""
+    return rows.assign(preset=rows["preset"] + told + style.PREPARED)
 
 
 def _table(option: str, runs: Sequence[Run]) -> Path | None:

@@ -344,6 +344,7 @@ def test_an_agent_is_added_without_running_all_others_again(tmp_path, capsys):
         assert [
             line for line in text.splitlines() if line not in lines and "no finished runs" not in line
         ] == []
+    assert "missing: not compared with gp, whose runs are elsewhere: aimd" in capsys.readouterr().err
     rows = pd.read_csv(tmp_path / "beyond/agents.csv")
     assert sorted(rows["preset"]) == sorted([*ratios, "aimd"])
     verdicts = pd.read_csv(tmp_path / "beyond/verdicts.csv").set_index(["line", "preset", "condition"])
@@ -351,11 +352,13 @@ def test_an_agent_is_added_without_running_all_others_again(tmp_path, capsys):
     assert verdicts.loc[("cost", "aimd", HERE), "verdict"] == "fails"
     assert main([f"output_dir={tmp_path}/few", target]) == 0
     assert "gp" not in set(pd.read_csv(tmp_path / "beyond/agents.csv")["preset"])
-    (tmp_path / "beyond/agents.csv").write_text("condition,value\n")
-    with pytest.raises(SystemExit) as stopped:
-        main([f"output_dir={tmp_path}/few", target, "keep=1"])
-    assert stopped.value.code == 2
-    assert "has no column preset, expected a file of this program" in capsys.readouterr().err
+    for name in ("beyond/agents.csv", "figures/beyond.csv"):
+        assert main([f"output_dir={tmp_path}/all", target]) == 0
+        (tmp_path / name).write_text("condition,panel,value\n")
+        with pytest.raises(SystemExit) as stopped:
+            main([f"output_dir={tmp_path}/few", target, "keep=1"])
+        assert stopped.value.code == 2
+        assert "has no column preset, expected a file of this program" in capsys.readouterr().err
 
 
 def test_without_runs_it_says_what_to_run(tmp_path, capsys):

@@ -7,7 +7,7 @@ import yaml
 from hydra.utils import instantiate
 
 from agents.background import BackgroundAgent
-from experiments.build import build_env, read_profile, row_settings
+from experiments.build import build_agent, build_env, read_profile, row_settings
 from experiments.calibration.simulator import simulated_testbed, simulator_of
 from experiments.cli import CONF
 from experiments.pretraining import foretold, pretrain
@@ -164,6 +164,23 @@ def test_the_table_of_real_servers_is_that_of_their_simulator(system, knob, mach
         assert made.space.configurations == simulated_testbed(plain, hardware).space.configurations
 
 
+def test_two_servers_have_another_table_than_one(machine, tmp_path):
+    own = ["system=testbed", "model=mobilenet_v2", "workload=constant", "workload.mean_rps=45", "agent=gp",
+           f"pretrain.file={machine}", *SMALL_TABLE, f"table.folder={tmp_path}"]  # fmt: skip
+    one, two = (foretold(compose_settings([*own, f"servers={count}"])) for count in (1, 2))
+    assert len(list(tmp_path.glob("*.npz"))) == 2  # loads are per server: one's table is not the other's
+    assert one.size == two.size
+    np.testing.assert_allclose(one.at(np.log(30.0))[:, 0].min(), two.at(np.log(30.0))[:, 0].min(), atol=0.3)
+
+
+def test_a_mistake_in_the_agent_is_told_before_a_table_is_computed(machine, tmp_path):
+    own = [f"pretrain.file={machine}", *SMALL_TABLE, f"table.folder={tmp_path}/tables"]
+    plain = settings(machine, *own, "agent=gp", "+agent.horizn=3")
+    with pytest.raises(UsageError, match="horizn"):
+        build_agent(plain, build_env(plain), lambda: None)
+    assert not (tmp_path / "tables").exists()
+
+
 def test_who_cannot_take_a_table_plays_slots_and_a_table_of_nothing_is_refused(machine):
     told = [f"pretrain.file={machine}", "pretrain.slots=5"]
     assert learned(settings(machine, *told, "pretrain.table=true")) == learned(settings(machine, *told))
@@ -180,6 +197,11 @@ def test_slots_and_table_are_other_runs_and_slots_are_what_they_were(machine):
     by_table = settings(machine, f"pretrain.file={machine}", "pretrain.table=true")
     assert "table" not in row_settings(by_slots, build_env(by_slots))["pretrain"]
     assert row_settings(by_table, build_env(by_table))["pretrain"]["table"]
+    fewer = settings(
+        machine, f"pretrain.file={machine}", "pretrain.table=true", "pretrain.slots=7", "agent=gp"
+    )
+    more = settings(machine, f"pretrain.file={machine}", "pretrain.table=true", "agent=gp")
+    assert row_settings(fewer, build_env(fewer)) == row_settings(more, build_env(more))  # no slot is played
 
 
 class Told(Costs):
