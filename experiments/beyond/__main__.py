@@ -43,14 +43,14 @@ def main(arguments: Sequence[str]) -> int:
         found = read([run for folder in folders for run in finished_runs(folder)])
         table = tabulate(found)
         if options["keep"]:
-            table = with_kept(table, target / "agents.csv", ("condition", "preset"), order)
+            table = with_kept(table, target / "agents.csv", ("condition", "preset"), "seeds", order)
         judged = winners(table) if len(table) else []
         winner = judged[0] if judged else None
         beaten = improvements(found, winner, AGENTS) if winner else pd.DataFrame()
         data = numbers(found, winner) if winner else pd.DataFrame()
         if options["keep"]:
-            beaten = with_kept(beaten, target / "improvement.csv", ("preset",), AGENTS, winner)
-            data = with_kept(data, drawn, ("panel", "preset"), order, winner)
+            beaten = with_kept(beaten, target / "improvement.csv", ("preset",), "conditions", AGENTS, winner)
+            data = with_kept(data, drawn, ("panel", "preset"), "conditions", order, winner)
     except UsageError as error:
         refuse(str(error))
     if table.empty:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
@@ -13,14 +14,20 @@ from serving.errors import UsageError
 
 
 def with_kept(
-    rows: pd.DataFrame, file: Path, keys: Sequence[str], order: Sequence[str], best: str | None = None
+    rows: pd.DataFrame,
+    file: Path,
+    keys: Sequence[str],
+    most: str,
+    order: Sequence[str],
+    best: str | None = None,
 ) -> pd.DataFrame:
-    """The rows, and of a file's those that none of them is about; conditions and agents in their order.
+    """The rows, and of a file those about something else or resting on more, in the order of the evidence.
 
     Args:
         rows: of the runs that are here.
         file: what was written before, maybe of other runs; nothing is kept where there is none.
         keys: columns that say what a row is about.
+        most: column that says on how much it rests: of two about the same, those with more stay.
         order: of agents.
         best: of rows that compare with an agent, those with this one are kept.
 
@@ -38,13 +45,16 @@ def with_kept(
         raise UsageError(f"keep=1: {file} has no column {missing[0]}, expected a file of this program")
     if "best" in before:
         before = before[before["best"].isna() | (before["best"] == best)]
-    about = set(rows[list(keys)].itertuples(index=False, name=None)) if len(rows) else set()
-    kept = [place not in about for place in before[list(keys)].itertuples(index=False, name=None)]
-    both = [part for part in (rows, before[kept]) if len(part)]
+    both = [part for part in (rows, before) if len(part)]
     if not both:
         return rows
-    places = {one: place for place, one in enumerate([*(case.title for case in CASES), *order])}
     together = pd.concat(both, ignore_index=True)
+    together["here"] = np.arange(len(together)) < len(rows)
+    more = together.groupby(list(keys))[most].transform("max") == together[most]
+    together = together[more]
+    here = together.groupby(list(keys))["here"].transform("any")
+    together = together[together["here"] | ~here].drop(columns="here")
+    places = {one: place for place, one in enumerate([*(case.title for case in CASES), *order])}
     for value in together[list(keys)].to_numpy().ravel():  # of what has no place, as it came
         places.setdefault(value, len(places))
     return together.sort_values(list(keys), key=lambda column: column.map(places), kind="stable")

@@ -1,5 +1,6 @@
 """The evidence beyond the paper: which runs it wants, and that what it says is what they say."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -350,6 +351,14 @@ def test_an_agent_is_added_without_running_all_others_again(tmp_path, capsys):
     verdicts = pd.read_csv(tmp_path / "beyond/verdicts.csv").set_index(["line", "preset", "condition"])
     assert verdicts.loc[("cost", "gp", HERE), "verdict"] == "holds"
     assert verdicts.loc[("cost", "aimd", HERE), "verdict"] == "fails"
+    for seed in range(3):  # too few to replace what rests on ten
+        play(tmp_path / "few", "gp", seed, cost=9.0, gap=9.0)
+    assert main([f"output_dir={tmp_path}/few", target, "keep=1"]) == 0
+    assert pd.read_csv(tmp_path / "beyond/agents.csv").set_index("preset").loc["gp", "seeds"] == 10
+    shutil.rmtree(tmp_path / "few")
+    for seed in range(10):
+        for preset in ("oracle", "tf_default", "aimd"):
+            play(tmp_path / "few", preset, seed, cost=1.0, gap=1.0)
     assert main([f"output_dir={tmp_path}/few", target]) == 0
     assert "gp" not in set(pd.read_csv(tmp_path / "beyond/agents.csv")["preset"])
     for name in ("beyond/agents.csv", "figures/beyond.csv"):
