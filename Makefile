@@ -159,7 +159,7 @@ studies: setup ## Theorem 1 and its Delta (about 2 minutes; after make reproduce
 	$(RUN) experiments.report
 
 beyond: SEEDS := 10
-beyond: setup ## after make paper: our agents and rivals on its conditions and on others (70 minutes on 2 cores)
+beyond: setup ## after make paper: our agents and rivals on its conditions and on others (an hour and a half on 2 cores)
 	@$(WORDS)
 	may_fail $(RUN) experiments.beyond.sweep run=1 seeds=$(SEEDS) only=$(PREPARED)
 	took prepared
