@@ -79,6 +79,7 @@ ORDER = list(COLOURS)
 SLO_LINE: dict[str, Any] = {"color": "#555555", "linestyle": "-.", "linewidth": 0.9}
 _TUNED = "_tuned"  # looks like the published settings of the same agent, dashed
 PREPARED = "_prepared"  # in a simulator: looks like the same agent from scratch, dash-dotted
+AGAIN = "_again"  # a second run of the same, as a control: looks like the first, dotted
 _PUBLISHED = ("{}_paper", "{}_published", "{}")
 
 _SETTINGS: dict[str, Any] = {
@@ -141,13 +142,16 @@ def label(preset: str) -> str:
     """How an agent is called in a legend."""
     agent = preset.removesuffix(PREPARED)
     base = _published(agent)
-    tuned = ", tuned" if base != agent else ""
+    tuned = ", tuned" if base != agent.removesuffix(AGAIN) else ""
     prepared = ", prepared" if agent != preset else ""
-    return LABELS.get(base, base) + tuned + prepared
+    again = ", again" if agent.endswith(AGAIN) else ""
+    return LABELS.get(base, base) + tuned + prepared + again
 
 
 def dashes(preset: str) -> str:
-    """Line style: prepared dash-dotted, tuned dashed, the oracle dotted, which may lie on another line."""
+    """Line style: prepared dash-dotted, tuned dashed, what may lie on another line dotted."""
+    if preset.removesuffix(PREPARED).endswith(AGAIN):
+        return ":"
     if preset.endswith(PREPARED):
         return "-."
     return ":" if preset == "oracle" else "--" if preset.endswith(_TUNED) else "-"
@@ -161,7 +165,7 @@ def in_order(presets: Iterable[str]) -> list[str]:
 
 def _published(preset: str) -> str:
     """The preset of the published settings for a tuned or prepared one, any other itself."""
-    preset = preset.removesuffix(PREPARED)
+    preset = preset.removesuffix(PREPARED).removesuffix(AGAIN)
     if not preset.endswith(_TUNED):
         return preset
     agent = preset.removesuffix(_TUNED)

@@ -77,6 +77,22 @@ def test_a_run_that_was_prepared_in_a_simulator_has_a_row_of_its_own(tmp_path):
     assert style.colour("gp_prepared") == style.colour("gp")
 
 
+def test_who_takes_a_table_and_who_plays_slots_again_are_told_apart(tmp_path):
+    profile = "conf/hardware/admissible/inception_v3_07.yaml"
+    ways = ["workload=constant", "agent=q_learning,gp", f"pretrain.file={profile}", "pretrain.slots=5"]
+    ways += ["pretrain.table=false,true", "table.load_rps=[8,14]", "table.most_batches=4"]
+    ways += [f"output_dir={tmp_path}", f"table.folder={tmp_path}/tables"]
+    interleave([compose_settings(job) for job in jobs([*SMALL, *ways])], turn=10)
+    assert main([f"runs={tmp_path}", "experiment=real", "table=none", f"target={tmp_path}"]) == 0
+    presets = sorted(pd.read_csv(tmp_path / "agents.csv")["preset"])
+    assert presets == ["gp_prepared", "gp_table_prepared", "q_learning_again_prepared", "q_learning_prepared"]
+    assert style.label("gp_table_prepared") == "GP with a table, prepared"
+    assert style.label("q_learning_again_prepared") == "Q-learning, prepared, again"
+    assert style.label("rrl_plus_tuned_again_prepared") == "RRL Plus, tuned, prepared, again"
+    assert style.colour("q_learning_again_prepared") == style.colour("q_learning")
+    assert style.dashes("q_learning_again_prepared") == ":"
+
+
 def test_the_report_shows_it_but_for_an_excerpt(runs, tmp_path):
     for name in ("small_net", "excerpt"):
         assert main([f"runs={runs}", "experiment=real", f"target={tmp_path / 'testbed' / name}"]) == 0
