@@ -153,7 +153,7 @@ class GPAgent:
 
     def _priced(self, belief: Belief) -> LogScale:
         """What the price takes places for: those of a prepared agent are real costs once slots are real."""
-        if self._simulating or not (self.prepared or self.foretold):
+        if self._simulating or not (self.prepared or self.foretold is not None):
             return PLAIN
         scale, worst = belief.scales[0], math.log(self.cells.value[:, 0].max())
         if self.foretold is not None:

@@ -25,7 +25,7 @@ class Foretold:
         p95_latency_s: 95th percentile of the latency, same shape.
 
     Raises:
-        UsageError: if the shapes do not fit, or there are fewer than two loads.
+        UsageError: if the shapes do not fit, or the loads are not two or more ascending ones.
     """
 
     load_rps: Array

@@ -12,7 +12,8 @@ from experiments.statistics import Estimate, bootstrap, mean, ratio
 
 TURN = 10  # slots
 _LEAST_TURNS = 5  # that an interval can be told from
-REFERENCES = ("static_best", "tf_default")  # the first that has a run
+# The first that has a run; a fixed agent learns nothing in a simulator.
+REFERENCES = ("static_best", "tf_default", "static_best_prepared", "tf_default_prepared")
 _FLAGS = ("late", "shared", "faulted")
 COSTS = {
     "mean_latency": "the mean latency with every lost request counted as 5 s",

@@ -11,7 +11,7 @@ from experiments.interleave import interleave, jobs
 from experiments.report.page import build
 from experiments.settings import compose_settings
 from experiments.studies.testbed import main
-from experiments.studies.testbed_tables import agents, cost_ratio, grid, spread
+from experiments.studies.testbed_tables import agents, cost_ratio, grid, reference, spread
 
 SMALL = [
     "system.grid_minimum=0", "system.grid_maximum=2", "workload=constant,dynamic", "slots=20", "truth=false",
@@ -91,6 +91,13 @@ def test_who_takes_a_table_and_who_plays_slots_again_are_told_apart(tmp_path):
     assert style.label("rrl_plus_tuned_again_prepared") == "RRL Plus, tuned, prepared, again"
     assert style.colour("q_learning_again_prepared") == style.colour("q_learning")
     assert style.dashes("q_learning_again_prepared") == ":"
+
+
+def test_a_prepared_fixed_agent_is_the_reference_where_no_other_has_a_run():
+    presets = ["gp_prepared", "tf_default_prepared", "static_best_prepared"]
+    assert reference(pd.DataFrame({"preset": presets})) == "static_best_prepared"
+    assert reference(pd.DataFrame({"preset": [*presets, "tf_default"]})) == "tf_default"
+    assert reference(pd.DataFrame({"preset": ["gp_prepared"]})) is None
 
 
 def test_the_report_shows_it_but_for_an_excerpt(runs, tmp_path):
