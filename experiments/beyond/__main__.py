@@ -41,9 +41,9 @@ def main(arguments: Sequence[str]) -> int:
     drawn, order = options["target"] / "figures" / "beyond.csv", style.in_order(AGENTS)
     try:
         found = read([run for folder in folders for run in finished_runs(folder)])
-        table = tabulate(found)
+        table = made = tabulate(found)
         if options["keep"]:
-            table = with_kept(table, target / "agents.csv", ("condition", "preset"), "seeds", order)
+            table = with_kept(made, target / "agents.csv", ("condition", "preset"), "seeds", order)
         judged = winners(table) if len(table) else []
         winner = judged[0] if judged else None
         beaten = improvements(found, winner, AGENTS) if winner else pd.DataFrame()
@@ -58,7 +58,11 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     lost = failed(one for folder in folders for one in failed_runs(folder))
     verdicts = judge(table, lost)
-    missing = [*text.without_runs(table, lost), *text.not_compared(table, beaten, winner)]
+    missing = [
+        *text.without_runs(table, lost),
+        *text.not_compared(table, beaten, winner),
+        *text.from_elsewhere(table, made),
+    ]
     pages = {
         "agents.csv": _csv(table),
         "agents.md": text.agents_page(table, beaten, winner),

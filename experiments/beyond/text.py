@@ -12,7 +12,7 @@ from experiments.beyond.conditions import AGENTS, CASES, LEARNERS, ORACLE, PREPA
 from experiments.beyond.judge import FAILS, HOLDS, LINES, UNDECIDED, Failed
 from experiments.compare_text import shown
 from experiments.figures.style import label
-from experiments.pages import markdown_table
+from experiments.pages import counted, markdown_table
 from experiments.report.claims import WAITING
 
 BEGIN, END = "<!-- beyond:begin -->", "<!-- beyond:end -->"
@@ -138,6 +138,16 @@ def not_compared(table: pd.DataFrame, improvement: pd.DataFrame, best: str | Non
     absent = [one for one in AGENTS if one in set(table["preset"]) - compared - {best, ORACLE}]
     if best is not None and absent:
         yield f"not compared with {best}, whose runs are elsewhere: {', '.join(absent)}"
+
+
+def from_elsewhere(table: pd.DataFrame, made: pd.DataFrame) -> Iterator[str]:
+    """A line on the rows that were kept, if any: they do not rest on the runs that are here."""
+    about = ["condition", "preset", "seeds"]
+    here = set(made[about].itertuples(index=False, name=None)) if len(made) else set()
+    kept = [one for one in table[about].itertuples(index=False, name=None) if one not in here]
+    if kept:
+        rows = f"{counted(len(kept), 'row')} of {len(table)}"
+        yield f"runs here, of {rows}: kept from earlier evidence (keep=1)"
 
 
 def verdicts_page(verdicts: pd.DataFrame, winners: Sequence[str], missing: list[str]) -> str:

@@ -345,7 +345,9 @@ def test_an_agent_is_added_without_running_all_others_again(tmp_path, capsys):
         assert [
             line for line in text.splitlines() if line not in lines and "no finished runs" not in line
         ] == []
-    assert "missing: not compared with gp, whose runs are elsewhere: aimd" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "missing: not compared with gp, whose runs are elsewhere: aimd" in told
+    assert "missing: runs here, of 2 rows of 5: kept from earlier evidence" in told  # gp, rrl_plus_tuned
     rows = pd.read_csv(tmp_path / "beyond/agents.csv")
     assert sorted(rows["preset"]) == sorted([*ratios, "aimd"])
     verdicts = pd.read_csv(tmp_path / "beyond/verdicts.csv").set_index(["line", "preset", "condition"])
