@@ -16,7 +16,10 @@ Array = NDArray[np.float64]
 Reveals = Callable[[int], Array]
 """Of a configuration: by how much a slot of each may move its place relative to that one's, shape (n,)."""
 
-Acquisition = Callable[[Array, Array, LogScale, Reveals | None], Array]
+Ahead = Callable[[], Array | None]
+"""What comes on top of each cost should the load rise, shape (n,), in its unit; None where it cannot."""
+
+Acquisition = Callable[[Array, Array, LogScale, Reveals | None, Ahead], Array]
 """From mean and deviation of places on a scale of log costs, shape (n,), to scores: the least is played."""
 
 _LARGEST = 50.0  # of a logarithm: exp stays finite
@@ -71,25 +74,42 @@ def _normal(deviations: Array) -> Array:
 
 
 def price(
-    mean: Array, deviation: Array, scale: LogScale, reveals: Reveals | None = None, *, horizon: float
+    mean: Array,
+    deviation: Array,
+    scale: LogScale,
+    reveals: Reveals | None = None,
+    ahead: Ahead = lambda: None,
+    *,
+    horizon: float,
 ) -> Array:
     """Expected cost of one slot, less what the configuration may save in the ``horizon`` slots after it.
 
     Both are in the unit of the cost. Far from what is known the expected cost is large, so a good
     configuration is left for its neighbours only; a bad one may be left for anything. What may be saved is
     against the best of all; with ``reveals`` it is what a slot may tell about that (knowledge gradient,
-    Frazier et al. 2009): nothing, of what is known and of the best itself.
+    Frazier et al. 2009): nothing, of what is known and of the best itself. What is ``ahead`` comes on top
+    after that: a rise is over in a slot, and what is saved is saved in all that have the load of this one.
     """
     cost = expected_cost(mean, deviation, scale)
     best = int(cost.argmin())
     if reveals is None:
-        return cost - horizon * expected_saving(mean, deviation, float(cost[best]), scale)
-    median = math.exp(float(scale.logarithm(mean[best])))
-    return cost - horizon * expected_saving(mean, reveals(best), median, scale)
+        saving = expected_saving(mean, deviation, float(cost[best]), scale)
+    else:
+        median = math.exp(float(scale.logarithm(mean[best])))
+        saving = expected_saving(mean, reveals(best), median, scale)
+    score: Array = cost - horizon * saving
+    dearer = ahead()
+    return score if dearer is None else score + dearer
 
 
 def lower_bound(
-    mean: Array, deviation: Array, _scale: LogScale, _reveals: Reveals | None = None, *, kappa: float
+    mean: Array,
+    deviation: Array,
+    _scale: LogScale,
+    _reveals: Reveals | None = None,
+    _ahead: Ahead = lambda: None,
+    *,
+    kappa: float,
 ) -> Array:
     """Lower confidence bound (CGP-UCB, Krause and Ong 2011): optimism whatever it costs."""
     return mean - kappa * deviation

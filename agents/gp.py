@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,21 +11,17 @@ from numpy.typing import NDArray
 
 from agents.acquisition import make_acquisition
 from agents.gp_cells import Cells
-from agents.gp_foretold import ForetoldPosterior
 from agents.gp_kernel import ConfigurationLoadKernel, Scales
-from agents.gp_posterior import Belief, Posterior
+from agents.gp_posterior import Belief
+from agents.gp_prior import Prior, SlotPrior, TablePrior
 from agents.gp_safety import Safety
 from agents.gp_slot import SlotEvidence, log_load
 from agents.log_knobs import first_index, leaves_to_system, log_coordinates
-from agents.log_scale import PLAIN, LogScale
 from agents.one_blas_thread import one_blas_thread
 from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
 from serving.foretold import Foretold
 from serving.observation import Observation
-
-_AFTER_CHANGE = 0.02  # of a slot's weight: a full cell still says as much as half a slot
-_BEYOND_WORST = 1.0  # nothing is priced at more than e times the worst seen, or the knee if that is more
 
 
 class GPAgent:
@@ -46,8 +42,8 @@ class GPAgent:
         slo_s: objective of the 95th percentile of the latency, for ``safety``.
         safety: what may be played, by name (``agents.gp_safety.Safety``); everything where None.
         play_defaults: whether to play settings that leave a knob to the system.
-        foretold: what a simulator says of every configuration, to start from (``agents.gp_foretold``).
-        max_load_rps: largest load to be expected, where a table says what to begin with.
+        foretold: what simulators say of every configuration, to start from (``agents.gp_prior``).
+        max_load_rps: largest load to be expected, where there are tables.
         start: configuration of the first slot; the middle of the grid where None.
 
     Raises:
@@ -84,8 +80,6 @@ class GPAgent:
             raise UsageError(f"load_step={load_step}, expected a number >= 0")
         if most_cells < 1:
             raise UsageError(f"most_cells={most_cells}, expected an integer >= 1")
-        if foretold is not None and foretold.size != space.size:
-            raise UsageError(f"foretold: of {foretold.size} configurations, expected {space.size}")
         self.space = space
         self.score = make_acquisition(acquisition, horizon, kappa)
         self.forget = forget
@@ -98,9 +92,11 @@ class GPAgent:
         self.safety = None if safety is None else Safety(**safety)
         compared = None if self.safety is None else self.safety.reference
         self.reference = None if compared is None else space.index(compared)
-        self.foretold = foretold
-        self.max_load_rps = max_load_rps
-        self.prepared = self._simulating = False
+        self.prior: Prior = (
+            SlotPrior(self.cells, self.kernel, self.start)
+            if foretold is None
+            else TablePrior(self.cells, self.kernel, foretold, max_load_rps)
+        )
         self._slots = 0
         self._belief: Belief | None = None
         self._believed_at = 0.0  # logarithm of the load
@@ -108,65 +104,46 @@ class GPAgent:
     def act(self, observation: Observation) -> Configuration:
         """The configuration with the least score at the observed load."""
         with one_blas_thread():
-            return self._act(observation)
+            return self.space.configurations[self._act(observation)]
 
-    def _act(self, observation: Observation) -> Configuration:
-        if not len(self.cells) and self.foretold is None:
-            return self.space.configurations[self.start]
+    def _act(self, observation: Observation) -> int:
         if self._slots == 1 and self.reference is not None:
-            return self.space.configurations[self.reference]
-        load = self._load(observation)
-        if self.foretold is not None and not len(self.cells):
-            return self.space.configurations[self._told_best(self.foretold, load)]
-        posterior = self._posterior(load)
+            return self.reference
+        measured = observation.slot > 0 or observation.load_rps > 0
+        load = log_load(observation.load_rps) if measured else self.prior.largest_load()
+        playing_safe = self.safety is not None and self._slots >= self.safety.free_slots
+        if not len(self.cells):
+            return self._first(load, playing_safe)
+        posterior = self.prior.posterior(load, outputs=1 if self.safety is None else 2)
         self._belief, self._believed_at = posterior.at(load), load
         allowed = ~self.barred
-        if self.safety is not None and self._slots >= self.safety.free_slots:
+        if self.safety is not None and playing_safe:
             busier = posterior.at(load + math.log(self.safety.load_margin))
             excess = self.safety.excess(busier, self.kernel.scales.noise, self.slo_s, self.reference)
             allowed &= excess <= max(0.0, float(excess[allowed].min()))  # where nothing is safe, the safest
-        return self.space.configurations[self._least(self._belief, allowed)]
+        return self._least(self._belief, allowed, lambda: self.prior.ahead(posterior, load))
 
-    def _told_best(self, foretold: Foretold, load: float) -> int:
-        """Flat index of what a table calls the cheapest, of what it calls safe if that is asked for."""
+    def _first(self, load: float, playing_safe: bool) -> int:
+        """Flat index of what to play while nothing real or simulated has been played."""
         allowed = ~self.barred
-        if self.safety is not None and self._slots >= self.safety.free_slots:
-            tail = foretold.at(load + math.log(self.safety.load_margin))[:, 1]
-            allowed &= tail <= max(math.log(self.slo_s), float(tail[allowed].min()))
-        return int(np.where(allowed, foretold.at(load)[:, 0], np.inf).argmin())
+        if self.safety is not None and playing_safe:
+            excess = self.prior.excess(load + math.log(self.safety.load_margin), self.slo_s)
+            allowed &= excess <= max(0.0, float(excess[allowed].min()))
+        return self.prior.first(load, allowed)
 
-    def _posterior(self, load: float) -> Posterior | ForetoldPosterior:
-        if self.foretold is not None:
-            return ForetoldPosterior(self.cells, self.kernel, self.foretold, load)
-        return Posterior(self.cells, self.kernel, compressed=self.prepared)
-
-    def _least(self, belief: Belief, allowed: NDArray[np.bool_]) -> int:
+    def _least(
+        self, belief: Belief, allowed: NDArray[np.bool_], ahead: Callable[[], NDArray[np.float64] | None]
+    ) -> int:
         """Flat index of the least score among what may be played, and against that alone."""
         where, reveals = np.flatnonzero(allowed), belief.reveals
         score = self.score(
             belief.mean[where, 0],
             belief.deviation[where, 0],
-            self._priced(belief),
+            self.prior.priced(belief, self._believed_at),
             None if reveals is None else lambda one: reveals(int(where[one]))[where],
+            lambda: None if (dearer := ahead()) is None else dearer[where],
         )
         return int(where[score.argmin()])
-
-    def _priced(self, belief: Belief) -> LogScale:
-        """What the price takes places for: those of a prepared agent are real costs once slots are real."""
-        if self._simulating or not (self.prepared or self.foretold is not None):
-            return PLAIN
-        scale, worst = belief.scales[0], math.log(self.cells.value[:, 0].max())
-        if self.foretold is not None:
-            worst = max(worst, float(self.foretold.at(self._believed_at)[:, 0].max()))
-        return scale.capped(max(worst + _BEYOND_WORST, scale.knee))
-
-    def _load(self, observation: Observation) -> float:
-        """Logarithm of the load to decide for; before anything is measured the largest that is known."""
-        if observation.slot == 0 and observation.load_rps == 0:
-            if self.foretold is None:
-                return float(self.cells.log_load.max())
-            return min(float(self.foretold.log_load[-1]), math.log(self.max_load_rps))
-        return log_load(observation.load_rps)
 
     def learn(
         self,
@@ -176,27 +153,33 @@ class GPAgent:
         next_observation: Observation,
     ) -> None:
         """Take the slot in as evidence, at the load that it really had."""
+        with one_blas_thread():
+            self._learn(observation, configuration, cost, next_observation)
+
+    def _learn(
+        self,
+        observation: Observation,
+        configuration: Configuration,
+        cost: float,
+        next_observation: Observation,
+    ) -> None:
         self._slots += 1
         index = self.space.index(configuration)
-        slot = SlotEvidence.of(observation, cost, next_observation, graded=self.foretold is None)
+        slot = SlotEvidence.of(observation, cost, next_observation, graded=self.prior.graded)
         changed = slot is not None and self._is_surprised(index, slot)
-        self.cells.fade(_AFTER_CHANGE if changed else self.forget)
+        self.cells.fade(self.prior.after_change if changed else self.forget)
         if slot is not None:
             self.cells.add(index, slot.log_load, slot.outputs)
+        self.prior.see(next_observation.load_rps)
 
     def begin_preparation(self) -> None:
-        """The slots to come are a simulator's.
-
-        From now on overload is compressed (``agents.log_scale``). From scratch it is overload's slope that
-        leads out of it. Until the preparation ends the price takes compressed costs for real ones: in a
-        simulator it costs nothing to look around.
-        """
-        self.prepared = self._simulating = True
+        """The slots to come are a simulator's."""
+        self.prior.begin_preparation()
 
     def end_preparation(self) -> None:
         """All slots so far were those of a simulator, which may be wrong (``Scales.simulator``)."""
         self.cells.simulated[:] = True
-        self._simulating = False
+        self.prior.end_preparation()
         self._slots = 0  # the free slots of safe play are to try what is real
 
     def _is_surprised(self, index: int, slot: SlotEvidence) -> bool:
@@ -206,7 +189,10 @@ class GPAgent:
             return False
         mean, deviation = belief.mean[index, 0], belief.deviation[index, 0]
         off = abs(belief.scales[0].place(math.log(slot.outputs[0])) - mean) / math.hypot(deviation, noise)
-        return bool(deviation <= noise and off > self.surprise)
+        if deviation > noise or off <= self.surprise:
+            return False
+        steep = self.prior.steepness(index, belief, self._believed_at)
+        return bool(off > self.surprise * math.hypot(1.0, steep / math.hypot(deviation, noise)))
 
     def diagnostics(self) -> dict[str, Any]:
         """What the agent believed when it last acted.
@@ -221,13 +207,8 @@ class GPAgent:
         return said
 
     def state_dict(self) -> dict[str, Any]:
-        """The cells, the number of slots, and how far it is prepared: everything else follows from them."""
-        return {
-            "cells": self.cells.state_dict(),
-            "slots": self._slots,
-            "prepared": self.prepared,
-            "simulating": self._simulating,
-        }
+        """The cells, the number of slots, and what the prior has noted: everything else follows from them."""
+        return {"cells": self.cells.state_dict(), "slots": self._slots} | self.prior.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state.
@@ -239,11 +220,6 @@ class GPAgent:
             raise UsageError(
                 f"the state is of another grid, expected one of {self.space.size} configurations"
             )
-        if self.foretold is not None and np.any(state["cells"].get("simulated", False)):
-            raise UsageError(
-                "the state has simulated slots, expected one of an agent that starts from a table"
-            )
+        self.prior.load_state_dict(state)
         self.cells.load_state_dict(state["cells"])
         self._slots = int(state["slots"])
-        self.prepared = bool(state.get("prepared", self.cells.simulated.any()))  # older states do not say
-        self._simulating = bool(state.get("simulating", False))

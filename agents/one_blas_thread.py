@@ -9,6 +9,7 @@ from typing import Any
 
 @cache
 def _controller() -> Any:
+    import scipy.linalg  # type: ignore[import-untyped]  # noqa: F401 - brings a library of its own
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
     return ThreadpoolController()

@@ -106,11 +106,18 @@ def row_settings(plain: dict[str, Any], env: ServingEnv) -> dict[str, Any]:
     if plain["table"]["measured"] is not None and agent_wants(plain, "cost_table"):
         kept["table"]["measured"] = file_hash(plain["table"]["measured"])
     if "pretrain" in plain:
-        kept["pretrain"] = plain["pretrain"] | {"file": file_hash(plain["pretrain"]["file"])}
+        hashes = [file_hash(file) for file in profile_files(plain)]
+        kept["pretrain"] = plain["pretrain"] | {"file": hashes if len(hashes) > 1 else hashes[0]}
         if takes_table(plain):
             del kept["pretrain"]["slots"]  # none is played
     kept["agent_source"] = _source_outside(agent_class(plain))
     return kept
+
+
+def profile_files(plain: Mapping[str, Any]) -> list[str]:
+    """Files of the simulators in which an agent is prepared."""
+    named = plain["pretrain"]["file"]
+    return list(named) if isinstance(named, list) else [named]
 
 
 def file_hash(path: str | Path) -> str:
@@ -245,7 +252,7 @@ def build_agent(plain: dict[str, Any], env: ServingEnv, table: Callable[[], Trut
 
     On offer: ``space``, ``rng``, ``start`` (configuration of the first slot), ``load_levels`` (number of load
     bins), ``max_load_rps`` (upper end of the bins), ``slo_s`` (latency objective), ``simulate`` (see
-    ``simulator``), ``foretold`` (the table of the simulator that ``pretrain`` names, None without), and for
+    ``simulator``), ``foretold`` (the tables of the simulators that ``pretrain`` names, None without), and for
     reference agents ``cost_table`` and ``true_load_rps`` (of every slot). With ``learning=background`` it
     learns beside serving.
     """

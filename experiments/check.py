@@ -18,7 +18,8 @@ _LEAST = {"seed": 0, "slots": 1, "load_bins": 1, "servers": 1, "drain_backlog": 
 _BATCHES = (4, 10_000)  # for a standard error, and for an end
 _LEARNING = ("background", "inline")
 _MOST = {"servers": 1000, "load_bins": 10_000, "slots": 10_000_000}
-_TEXT_OR_NULL = ("workload.trace", "hardware.file", "pretrain.file")
+_FILES = ("workload.trace", "hardware.file", "pretrain.file")
+_SEVERAL = ("pretrain.file",)  # these may be a list of files, too
 
 
 def check_settings(plain: Mapping[str, Any], conf: Path, choices: Mapping[str, str]) -> None:
@@ -134,13 +135,16 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
 
 
 def _check_files(plain: Mapping[str, Any]) -> None:
-    for key in _TEXT_OR_NULL:
+    for key in _FILES:
         group, _, setting = key.partition(".")
         if not isinstance(plain[group], dict):
             raise UsageError(f"{group}={plain[group]}, expected settings such as {key}=null")
         value = plain[group].get(setting)
-        if value is not None and (not isinstance(value, str) or value == ""):
-            raise UsageError(f"{key}={value}, expected a file or null")
+        several = key in _SEVERAL and isinstance(value, list) and value
+        if value is not None and not all(isinstance(one, str) and one for one in several or [value]):
+            raise UsageError(
+                f"{key}={value}, expected a file{', a list of files' if key in _SEVERAL else ''} or null"
+            )
 
 
 def _check_table(table: Mapping[str, Any]) -> None:

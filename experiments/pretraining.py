@@ -3,11 +3,12 @@
 ``pretrain.file=results/hardware/mobilenet_v2.yaml pretrain.slots=500``: the agent first decides and learns in
 so many simulated slots under the run's own workload, with other requests. The simulator is that of the real
 servers, calibrated; of a simulated run it is the run's own with the hardware of that file, which for a fair
-comparison is not the run's. An agent with methods ``begin_preparation()`` and ``end_preparation()`` is told
-when the simulator begins and when it is over.
+comparison is not the run's. ``pretrain.file=[A,B]``: the slots are divided among the simulators of several
+profiles, one after the other; each begins where the workload does. An agent with methods
+``begin_preparation()`` and ``end_preparation()`` is told when simulated slots begin and when they are over.
 
-``pretrain.table=true``: an agent whose constructor asks for ``foretold`` is handed the exhaustive table of
-that simulator instead; all others play slots.
+``pretrain.table=true``: an agent whose constructor asks for ``foretold`` is handed the exhaustive tables of
+those simulators instead; all others play slots.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from typing import Any
 import numpy as np
 
 from agents.background import BackgroundAgent
-from experiments.build import build_env, build_system, is_simulated, read_profile, takes_table
+from experiments.build import (
+    build_env,
+    build_system,
+    is_simulated,
+    profile_files,
+    read_profile,
+    takes_table,
+)
 from experiments.calibration.simulator import simulated_testbed, simulator_of
 from experiments.changing import stages
 from experiments.cli import explain, is_usage
@@ -33,20 +41,27 @@ _STREAM = 0x_7A5_F34  # apart from the requests of the run
 
 
 def pretrain(plain: dict[str, Any], agent: Agent) -> None:
-    """Let the agent learn in the simulator that the settings name; nothing if they name none.
+    """Let the agent learn in the simulators that the settings name; nothing if they name none.
 
     Raises:
-        UsageError: if the file is no profile of the model that is served.
+        UsageError: if a file is no profile of the model that is served.
     """
     if "pretrain" not in plain or takes_table(plain):
         return
-    env = build_env(plain | {"slots": plain["pretrain"]["slots"]}, _simulator(plain))
-    seed = int(np.random.SeedSequence([plain["seed"], _STREAM]).generate_state(1)[0])
+    files = profile_files(plain)
+    shares = [len(share) for share in np.array_split(np.arange(plain["pretrain"]["slots"]), len(files))]
     # No time passes in here: who learns beside serving learns between slots, and takes nothing into the run.
     learner = agent.agent if isinstance(agent, BackgroundAgent) else agent
+    simulators = [_simulator(plain, file, slots) for file, slots in zip(files, shares, strict=True)]
     _tell(learner, "begin_preparation")
-    for _ in run_loop(env, learner, seed, drained=build_drain_rule(plain)):
-        pass
+    for number, (simulator, slots) in enumerate(zip(simulators, shares, strict=True)):
+        if slots == 0:
+            continue
+        env = build_env(plain | {"slots": slots}, simulator)
+        stream = [plain["seed"], _STREAM, *([number] if number else [])]
+        seed = int(np.random.SeedSequence(stream).generate_state(1)[0])
+        for _ in run_loop(env, learner, seed, drained=build_drain_rule(plain)):
+            pass
     _tell(learner, "end_preparation")
 
 
@@ -56,28 +71,26 @@ def _tell(agent: Agent, what: str) -> None:
 
 
 def foretold(plain: dict[str, Any]) -> Foretold | None:
-    """The table of the simulator that the settings name, from the cache or computed now; None without one.
+    """The tables of the simulators that the settings name, cached or computed now; None without them.
 
     Raises:
-        UsageError: if the file is no profile of the model that is served.
+        UsageError: if a file is no profile of the model that is served.
     """
     if not takes_table(plain):
         return None
     from experiments.truth import foretell
 
-    _simulator(plain)  # what is wrong with it is one line, not a worker's traceback
+    for file in profile_files(plain):
+        _simulator(plain, file, 1)  # what is wrong with it is one line, not a worker's traceback
     steady = next(iter(stages(plain["system"]).values())) if is_simulated(plain) else simulator_of(plain)
-    return foretell(plain | {"system": steady, "hardware": _profile(plain)})
+    profiles = [read_profile(Path(file), "pretrain.file") for file in profile_files(plain)]
+    return foretell(plain | {"system": steady}, profiles)
 
 
-def _profile(plain: dict[str, Any]) -> dict[str, Any]:
-    return read_profile(Path(plain["pretrain"]["file"]), "pretrain.file")
-
-
-def _simulator(plain: dict[str, Any]) -> ServingSystem:
-    hardware, system = _profile(plain), plain["system"]
+def _simulator(plain: dict[str, Any], file: str, slots: int) -> ServingSystem:
+    hardware, system = read_profile(Path(file), "pretrain.file"), plain["system"]
     if "change_slot" in system:  # what happens in mid-run is not known before it
-        system = system | {"change_slot": plain["pretrain"]["slots"]}
+        system = system | {"change_slot": slots}
     try:
         if not is_simulated(plain):
             return simulated_testbed(plain, hardware)
@@ -85,4 +98,4 @@ def _simulator(plain: dict[str, Any]) -> ServingSystem:
     except Exception as error:
         if not is_usage(error):
             raise
-        raise UsageError(f"pretrain.file={plain['pretrain']['file']}: {explain(error, [])}") from None
+        raise UsageError(f"pretrain.file={file}: {explain(error, [])}") from None

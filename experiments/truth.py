@@ -52,7 +52,7 @@ def table_key(plain: dict[str, Any]) -> dict[str, Any]:
         "load_rps": plain["table"]["load_rps"],
         "relative_error": plain["table"]["relative_error"],
         "most_batches": plain["table"]["most_batches"],
-    }
+    } | {name: plain["table"][name] for name in ("batch_slots",) if name in plain["table"]}
 
 
 def _slot_length(plain: dict[str, Any]) -> tuple[str, float]:
@@ -86,10 +86,25 @@ def cost_table(plain: dict[str, Any]) -> CostTable | None:
     return cached_table(plain) or _as_table(_compute_once(plain))
 
 
-def foretell(plain: dict[str, Any]) -> Foretold:
-    """The table of a simulated system as an agent may be told it, from the cache or computed now."""
-    stored = read_arrays(plain) or _compute_once(plain)
-    return Foretold(stored["load_rps"], stored["cost"], stored["p95_latency_s"])
+def foretell(plain: dict[str, Any], profiles: Sequence[dict[str, Any]]) -> Foretold:
+    """The tables of a simulated system with each hardware profile, as an agent may be told them.
+
+    From the cache or computed now, with errors of a tenth (``table.relative_error`` if that is more): who is
+    told them doubts them by more.
+    """
+    rough = plain | {"table": plain["table"] | _rough(plain["table"])}
+    tables = [rough | {"hardware": one} for one in profiles]
+    stored = [read_arrays(one) or _compute_once(one) for one in tables]
+    cost, tail = (np.stack([one[name] for one in stored]) for name in ("cost", "p95_latency_s"))
+    return Foretold(stored[0]["load_rps"], cost, tail)
+
+
+def _rough(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "relative_error": max(0.1, table["relative_error"]),
+        "most_batches": min(8, table["most_batches"]),
+        "batch_slots": 1,
+    }
 
 
 def cached_table(plain: dict[str, Any]) -> CostTable | None:
@@ -189,7 +204,8 @@ def _sweep_load(plain: dict[str, Any], load_rps: float) -> Sweep:
             )
         )
 
-    precision = Precision(plain["table"]["relative_error"], most_batches=plain["table"]["most_batches"])
+    wanted = ("relative_error", "most_batches", "batch_slots")
+    precision = Precision(**{name: plain["table"][name] for name in wanted if name in plain["table"]})
     return sweep(system, objective, stationary, load_rps, precision)
 
 

@@ -1,4 +1,4 @@
-"""What a simulator foretells of every configuration: a table that an agent may start from."""
+"""What simulators foretell of every configuration: tables that an agent may start from."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LEAST = 1e-9  # of what has a logarithm taken
 
 @dataclass(frozen=True, eq=False)
 class Foretold:
-    """Cost and tail of every configuration on a grid of loads, as simulated.
+    """Cost and tail of every configuration on a grid of loads, as simulated by one or more simulators.
 
     Attributes:
         load_rps: ascending loads, all > 0, shape (L,).
-        cost: in the objective's unit, shape (L, size).
+        cost: in the objective's unit, shape (simulators, L, size).
         p95_latency_s: 95th percentile of the latency, same shape.
 
     Raises:
@@ -39,13 +39,15 @@ class Foretold:
             raise UsageError(
                 f"foretold: loads {self.load_rps.tolist()}, expected two or more ascending ones > 0"
             )
-        if self.cost.shape[:1] != shapes[0] or shapes[1] != shapes[2]:
-            raise UsageError(f"foretold: shapes {shapes}, expected (L,), (L, size), (L, size)")
+        if len(shapes[1]) != 3 or shapes[1][1:2] != shapes[0] or shapes[1] != shapes[2] or not shapes[1][0]:
+            raise UsageError(
+                f"foretold: shapes {shapes}, expected (L,), (simulators, L, size), (simulators, L, size)"
+            )
 
     @property
     def size(self) -> int:
         """Number of configurations."""
-        return int(self.cost.shape[1])
+        return int(self.cost.shape[2])
 
     @cached_property
     def log_load(self) -> Array:
@@ -55,21 +57,28 @@ class Foretold:
 
     @cached_property
     def _logs(self) -> Array:
-        both = np.stack([self.cost, self.p95_latency_s], axis=2)
+        both = np.stack([self.cost, self.p95_latency_s], axis=3)
         logs: Array = np.log(np.maximum(both, _LEAST))
-        worst = np.max(logs, axis=(0, 1), where=~np.isnan(logs), initial=np.log(_LEAST))
+        worst = np.max(logs, axis=(0, 1, 2), where=~np.isnan(logs), initial=np.log(_LEAST))
         known: Array = np.where(np.isnan(logs), worst, logs)  # nothing completed: as bad as it gets
         return known
 
     def at(self, log_load: float) -> Array:
-        """Logarithms of cost and tail of all configurations at one load, shape (size, 2)."""
-        every = np.arange(self.size)
-        return self.of(every, np.full(self.size, log_load))
+        """Logarithms of cost and tail of all configurations at one load, shape (simulators, size, 2)."""
+        upper = int(np.clip(np.searchsorted(self.log_load, log_load), 1, len(self.log_load) - 1))
+        low, high = self.log_load[upper - 1], self.log_load[upper]
+        weight = min(max((log_load - low) / (high - low), 0.0), 1.0)
+        told: Array = (1 - weight) * self._logs[:, upper - 1] + weight * self._logs[:, upper]
+        return told
 
     def of(self, index: NDArray[np.int64], log_load: Array) -> Array:
-        """The same of (configuration, load) pairs, shape (len(index), 2): linear, held beyond the ends."""
+        """The same of (configuration, load) pairs: linear in the logarithm, held beyond the ends.
+
+        Returns:
+            Array of shape (simulators, len(index), 2).
+        """
         upper = np.clip(np.searchsorted(self.log_load, log_load), 1, len(self.log_load) - 1)
         low, high = self.log_load[upper - 1], self.log_load[upper]
         weight = np.clip((log_load - low) / (high - low), 0.0, 1.0)[:, None]
-        told: Array = (1 - weight) * self._logs[upper - 1, index] + weight * self._logs[upper, index]
+        told: Array = (1 - weight) * self._logs[:, upper - 1, index] + weight * self._logs[:, upper, index]
         return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from experiments.claim_values.evidence import Condition
@@ -11,21 +12,25 @@ GAUSSIAN = ("gp", "gp_lcb", "gp_safe")
 RIVALS = ("linucb", "aimd", "optuna", "serf", "packrat")
 STABLE_BASELINES = ("sb3_dqn", "sb3_ppo")  # rivals, too, but only some install PyTorch
 TUNED = ("rrl_plus_tuned", "rrl_tuned", "q_learning_tuned", "deeprm_tuned", "capes_tuned")
-TABLED = "gp_table_prepared"  # is handed the exhaustive table of that simulator
+TABLED = "gp_tables_prepared"  # is handed the exhaustive tables of eight simulators
 PREPARED = {
     "gp_prepared": "gp",
     "gp_safe_prepared": "gp_safe",
     TABLED: "gp",
     "rrl_plus_tuned_prepared": "rrl_plus_tuned",
 }
-"""Presets of agents that learn in a simulator of another machine first, by what runs tell them apart by."""
+"""Presets of agents that are prepared in simulators of other machines, by what runs tell them apart by."""
 FROM_SCRATCH = (*GAUSSIAN, *RIVALS, *STABLE_BASELINES, *TUNED)
 LEARNERS = (*FROM_SCRATCH, *PREPARED)
 DEFAULT, ORACLE = "tf_default", "oracle"
 TRUTHFUL = ("static_best", ORACLE)  # know the exhaustive table
 AGENTS = (*LEARNERS, DEFAULT, *TRUTHFUL)
 
-_OTHER_MACHINE = "conf/hardware/admissible/{}_20.yaml"  # set aside for tuning agents: no condition uses it
+_MACHINES = (
+    "conf/hardware/admissible/{}_{:02}.yaml"  # fitted to the same facts: no condition uses any of them
+)
+_OTHER_MACHINE = (20,)  # set aside for tuning agents
+_SEVERAL_MACHINES = range(10, 18)  # the first eight in a row without those that conditions run on
 _CPU_ONLY = ("packrat",)  # plans threads
 
 
@@ -53,10 +58,10 @@ class Case:
         """What makes an agent's runs."""
         where = self.condition
         told: Overrides = ("truth=true",) if where.experiment == "fig14" and agent in TRUTHFUL else ()
-        if agent in PREPARED:
-            told = f"agent.preset={agent}", f"pretrain.file={self._other_machine}"
         if agent == TABLED:
-            told = *told, "pretrain.table=true"
+            told = f"agent.preset={agent}", self._machines(_SEVERAL_MACHINES), "pretrain.table=true"
+        elif agent in PREPARED:
+            told = f"agent.preset={agent}", self._machines(_OTHER_MACHINE)
         return (
             f"experiment={where.experiment}",
             f"model={where.model}",
@@ -66,11 +71,11 @@ class Case:
             *told,
         )
 
-    @property
-    def _other_machine(self) -> str:
-        """Profile of a machine like that of the condition, fitted to the same facts, but not that one."""
+    def _machines(self, numbers: Sequence[int]) -> str:
+        """Machines like that of the condition, fitted to the same facts, but not that one."""
         gpu = "_gpu" if self.condition.system == "sim_gpu" else ""
-        return _OTHER_MACHINE.format(f"{self.condition.model}{gpu}")
+        files = [_MACHINES.format(f"{self.condition.model}{gpu}", number) for number in numbers]
+        return f"pretrain.file={files[0] if len(files) == 1 else '[' + ','.join(files) + ']'}"
 
 
 def _paper() -> list[Case]:

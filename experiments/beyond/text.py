@@ -22,7 +22,7 @@ LEGEND = (
     "seeds. Of that the first slot: what the ratio to the oracle would lose without it; its configuration "
     "is drawn, not chosen, but for those that are prepared. Prepared: in a simulator of another machine, 500 "
     "slots under the condition's own workload with other requests, so the same daily curve and the same "
-    "crowd, or handed its table. Gap: noise-free cost of what was played over the least possible "
+    "crowd, or handed the tables of eight. Gap: noise-free cost of what was played over the least possible "
     "one, geometric mean after minute 60; worst 25 slots: the largest such mean over 25 slots. First "
     "passage, settled: minutes until the mean over 25 slots is first at most 1.25, and stays so to the end,"
     " with how many seeds got there; never where half of the seeds or more did not. Bad slots, in per cent "

@@ -61,6 +61,7 @@ LABELS = {
     "gp_lcb": "GP, lower bound",
     "gp_safe": "GP, safe",
     "gp_table": "GP with a table",
+    "gp_tables": "GP with tables",
     "linucb": "LinUCB",
     "aimd": "AIMD",
     "optuna": "Optuna",

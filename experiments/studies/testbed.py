@@ -20,7 +20,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from experiments.arguments import parse, refuse
-from experiments.build import takes_table
+from experiments.build import profile_files, takes_table
 from experiments.figures import style
 from experiments.results import Run, finished_runs
 from experiments.studies.testbed_tables import COSTS, agents, grid, legend, markdown, spread
@@ -115,7 +115,8 @@ def _slots(run: Run) -> pd.DataFrame:
     if "pretrain" not in run.config:
         return rows
     # Who cannot take a table has played slots, as without: a second run of the same, as a control.
-    told = "_table" if takes_table(run.config) else style.AGAIN if run.config["pretrain"].get("table") else ""
+    tables = "_tables" if len(profile_files(run.config)) > 1 else "_table"
+    told = tables if takes_table(run.config) else style.AGAIN if run.config["pretrain"].get("table") else ""
     return rows.assign(preset=rows["preset"] + told + style.PREPARED)
 
 

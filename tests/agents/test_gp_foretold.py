@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -27,45 +29,71 @@ def observation(slot: int = 0, **measured: float) -> Observation:
     return Observation(slot=slot, minute=2.0 * slot, **measured)
 
 
-def a_table(seed: int = 0) -> Foretold:
-    cost = np.exp(np.random.default_rng(seed).normal(size=(2, SPACE.size)))
-    return Foretold(LOADS, cost, 2 * cost)
+def a_table(seed: int = 0, simulators: int = 1) -> Foretold:
+    cost, tail = np.exp(np.random.default_rng(seed).normal(size=(2, simulators, 2, SPACE.size)))
+    return Foretold(LOADS, cost, tail)
 
 
-def test_errors_of_the_table_are_a_process_that_real_slots_tell():
-    """The posterior of table + error by the joint covariance, nothing compressed."""
-    scales, rng, told = Scales(simulator=0.6, slope=1.0), np.random.default_rng(5), a_table()
+@pytest.mark.parametrize("simulators", [1, 4])
+def test_errors_of_the_tables_are_a_process_that_real_slots_tell(simulators):
+    """The posterior of tables + error by the joint covariance, nothing compressed."""
+    scales, rng = Scales(simulator=0.6, slope=1.0), np.random.default_rng(5)
+    told = a_table(simulators=simulators)
     kernel = ConfigurationLoadKernel(log_coordinates(SPACE), scales)
     cells = Cells(outputs=2, load_step=0.1, most=100)
     for _ in range(25):
         cells.add(int(rng.integers(SPACE.size)), rng.normal(2.0, 0.7), np.exp(rng.normal(size=2)))
     index, load = cells.configuration, cells.log_load
-    errors = 0.36 * kernel(index, load, index, load) + OWN * (index[:, None] == index)
-    noisy = errors + np.diag(0.01 / cells.weight)
     here = np.full(SPACE.size, 2.0)
-    across = 0.36 * kernel(index, load, EVERY, here) + OWN * (index[:, None] == EVERY)
-    prior = 0.36 * kernel(EVERY, here, EVERY, here) + OWN * np.eye(SPACE.size)
-    off = np.log(cells.value) - told.of(index, load)
-    posterior = prior - across.T @ np.linalg.solve(noisy, across)
+    places, everywhere = np.append(index, EVERY), np.append(load, here)
+    joint = 0.36 * kernel(places, everywhere, places, everywhere) + OWN * (places[:, None] == places)
     belief = ForetoldPosterior(cells, kernel, told, 2.0).at(2.0)
-    np.testing.assert_allclose(
-        belief.mean, told.at(2.0) + across.T @ np.linalg.solve(noisy, off), rtol=1e-7, atol=1e-9
+    n = len(cells)
+    for output in range(2):
+        tables = told.of(places, everywhere)[..., output]
+        spread = np.cov(tables, rowvar=False) if simulators > 1 else 0.0
+        total, mean = joint + spread, tables.mean(axis=0)
+        noisy, across, prior = total[:n, :n] + np.diag(0.01 / cells.weight), total[:n, n:], total[n:, n:]
+        off = np.log(cells.value[:, output]) - mean[:n]
+        expected = mean[n:] + across.T @ np.linalg.solve(noisy, off)
+        np.testing.assert_allclose(belief.mean[:, output], expected, rtol=1e-7, atol=1e-9)
+        posterior = prior - across.T @ np.linalg.solve(noisy, across)
+        whitened = np.linalg.solve(np.linalg.cholesky(noisy), off)
+        amplitude = (10.0 + (whitened**2).sum()) / (10.0 + n)
+        np.testing.assert_allclose(
+            belief.deviation[:, output] ** 2, amplitude * np.diag(posterior), rtol=1e-6
+        )
+        if output == 0:
+            down = whitened[whitened < 0]
+            saved = (10.0 + (down**2).sum()) / (10.0 + len(down))
+            moved = np.abs(np.diag(posterior) - posterior[3]) / np.sqrt(np.diag(posterior) + 0.01)
+            np.testing.assert_allclose(belief.reveals(3), np.sqrt(saved) * moved, atol=1e-7)
+    cost_alone = ForetoldPosterior(cells, kernel, told, 2.0, outputs=1).at(2.0)
+    np.testing.assert_allclose(cost_alone.mean[:, 0], belief.mean[:, 0])
+    assert cost_alone.mean.shape == (SPACE.size, 1)
+
+
+def test_a_few_slots_tell_which_simulator_the_service_is_like():
+    """Where all simulators agree nothing is told; one slot where they do not tells the rest."""
+    rng = np.random.default_rng(1)
+    many = np.exp(2 * rng.normal(size=(6, 1, 1)) * rng.choice([-1.0, 1.0], SPACE.size) + np.zeros((6, 2, 1)))
+    told, scales = Foretold(LOADS, many, many), Scales(slope=1.0, simulator=0.1)
+    kernel = ConfigurationLoadKernel(log_coordinates(SPACE), scales)
+    cells = Cells(outputs=2, load_step=0.1, most=9)
+    cells.add(5, 2.0, np.full(2, many[4, 0, 5]))
+    before, after = (
+        np.abs(ForetoldPosterior(known, kernel, told, 2.0).at(2.0).mean[:, 0] - np.log(many[4, 0]))
+        for known in (Cells(outputs=2, load_step=0.1, most=9), cells)
     )
-    whitened = np.linalg.solve(np.linalg.cholesky(noisy), off)
-    amplitude = (10.0 + (whitened**2).sum(axis=0)) / (10.0 + len(cells))
-    np.testing.assert_allclose(belief.deviation**2, amplitude * np.diag(posterior)[:, None], rtol=1e-6)
-    down = whitened[whitened[:, 0] < 0, 0]
-    saved = (10.0 + (down**2).sum()) / (10.0 + len(down))
-    variance = np.diag(posterior)
-    moved = np.abs(variance - posterior[3]) / np.sqrt(variance + 0.01)
-    np.testing.assert_allclose(belief.reveals(3), np.sqrt(saved) * moved, atol=1e-8)
+    assert (before > 0.3).all()
+    assert (after < 0.15).all()
 
 
 def test_without_real_slots_the_table_is_believed_and_doubted():
     told, scales = a_table(), Scales(slope=1.0)
     kernel = ConfigurationLoadKernel(log_coordinates(SPACE), scales)
     belief = ForetoldPosterior(Cells(outputs=2, load_step=0.1, most=9), kernel, told, 1.0).at(1.0)
-    np.testing.assert_allclose(belief.mean, told.at(1.0))
+    np.testing.assert_allclose(belief.mean, told.at(1.0)[0])
     np.testing.assert_allclose(belief.deviation**2, 0.25 * scales.prior_variance + OWN)
     assert belief.reveals(4)[4] == pytest.approx(0.0, abs=1e-6)
     assert (np.delete(belief.reveals(4), 4) > 0.05).all()
@@ -73,11 +101,14 @@ def test_without_real_slots_the_table_is_believed_and_doubted():
 
 def test_overload_is_compressed_above_what_is_possible_at_the_load():
     cost = np.array([[0.1] * SPACE.size, [10.0] * SPACE.size])  # a hundred times as dear at the larger load
-    told, kernel = Foretold(LOADS, cost, cost), ConfigurationLoadKernel(log_coordinates(SPACE), Scales())
+    told, kernel = (
+        Foretold(LOADS, cost[None], cost[None]),
+        ConfigurationLoadKernel(log_coordinates(SPACE), Scales()),
+    )
     none = Cells(outputs=2, load_step=0.1, most=9)
     for load in np.log(LOADS):
         belief = ForetoldPosterior(none, kernel, told, load).at(load)
-        np.testing.assert_allclose(belief.mean, told.at(load))  # all of it is below the knee
+        np.testing.assert_allclose(belief.mean, told.at(load)[0])  # all of it is below the knee
 
 
 def test_the_best_of_all_saves_nothing_against_itself():
@@ -113,7 +144,7 @@ def test_a_right_table_is_played_from_the_first_slot_on_and_a_wrong_one_is_seen_
     coordinates = log_coordinates(SPACE).sum(axis=1)
     costs = np.exp(np.log(10) / np.ptp(coordinates) * coordinates)
     for told, first in ((costs, 1.0), (1 / costs, 9.0)):
-        table = Foretold(LOADS, np.stack([told, told]), np.ones((2, SPACE.size)))
+        table = Foretold(LOADS, np.stack([told, told])[None], np.ones((1, 2, SPACE.size)))
         paid = serve(GPAgent(space=SPACE, play_defaults=True, foretold=table), costs, 60)
         assert first * costs.min() <= paid[0] < 1.2 * first * costs.min()
         assert np.mean(paid[40:]) < 1.1 * costs.min()
@@ -123,7 +154,7 @@ def test_before_anything_is_measured_it_expects_the_largest_load_of_the_table():
     cost = np.ones((2, SPACE.size))
     cost[0, SPACE.index((1, 1, 1))] = cost[1, SPACE.index((3, 3, 3))] = 0.1
     cost[:, 0] = 0.01  # a default, which is not played
-    agent = GPAgent(space=SPACE, foretold=Foretold(LOADS, cost, cost))
+    agent = GPAgent(space=SPACE, foretold=Foretold(LOADS, cost[None], cost[None]))
     assert agent.act(observation(0)) == (3, 3, 3)
     assert agent.act(observation(7, load_rps=2.0)) == (1, 1, 1)
 
@@ -132,7 +163,9 @@ def test_it_goes_on_from_a_saved_state():
     costs = np.exp(np.random.default_rng(3).normal(size=SPACE.size))
     agent, other = (GPAgent(space=SPACE, foretold=a_table()) for _ in range(2))
     serve(agent, costs, 20)
+    agent.learn(observation(), (1, 1, 1), 1.0, observation(1, load_rps=19.0, p95_latency_s=0.1))
     other.load_state_dict(agent.state_dict())
+    assert other.state_dict()["rises"] == 1
     seen = observation(20, load_rps=11.0)
     assert agent.act(seen) == other.act(seen)
     np.testing.assert_array_equal(
@@ -145,17 +178,18 @@ def test_safe_play_reads_the_tail_from_the_table():
     cost, tail = np.full((2, SPACE.size), 0.5), np.full((2, SPACE.size), 0.01)
     dear = SPACE.index((3, 3, 3))
     cost[:, dear], tail[:, dear] = 0.4, 50.0
-    kept = GPAgent(space=SPACE, foretold=Foretold(LOADS, cost, tail), slo_s=1.0, safety={"free_slots": 0})
+    table = Foretold(LOADS, cost[None], tail[None])
+    kept = GPAgent(space=SPACE, foretold=table, slo_s=1.0, safety={"free_slots": 0})
     paid = serve(kept, cost[0], 30)
     assert set(paid) == {0.5}
-    free = GPAgent(space=SPACE, foretold=kept.foretold, slo_s=1.0, safety={"free_slots": 1})
+    free = GPAgent(space=SPACE, foretold=table, slo_s=1.0, safety={"free_slots": 1})
     assert serve(free, cost[0], 30)[0] == 0.4
 
 
 def test_an_overloaded_slot_is_compared_with_what_the_table_says_of_it():
     """The table is right, and has no losses in it: nothing is off."""
     cost = np.full((2, SPACE.size), 3.0)
-    agent = GPAgent(space=SPACE, foretold=Foretold(LOADS, cost, cost))
+    agent = GPAgent(space=SPACE, foretold=Foretold(LOADS, cost[None], cost[None]))
     seen = observation(load_rps=10.0)
     lossy = observation(1, load_rps=10.0, throughput_rps=4.0, lost_rps=6.0, p95_latency_s=3.0)
     agent.learn(seen, (1, 1, 1), 3.0, lossy)
@@ -166,9 +200,80 @@ def test_an_overloaded_slot_is_compared_with_what_the_table_says_of_it():
 def test_it_begins_for_no_larger_load_than_there_can_be():
     cost = np.ones((2, SPACE.size))
     cost[0, SPACE.index((1, 1, 1))] = cost[1, SPACE.index((3, 3, 3))] = 0.01
-    table = Foretold(LOADS, cost, cost)
+    table = Foretold(LOADS, cost[None], cost[None])
     assert GPAgent(space=SPACE, foretold=table, max_load_rps=2.5).act(observation(0)) == (1, 1, 1)
     assert GPAgent(space=SPACE, foretold=table, max_load_rps=50.0).act(observation(0)) == (3, 3, 3)
+
+
+def cliff(at_large_load: float) -> Foretold:
+    """All alike at the small load, but (1, 1, 1) a little cheaper; at the large one that is overloaded."""
+    cost = np.full((1, 2, SPACE.size), 1.0)
+    cost[0, 0, SPACE.index((1, 1, 1))] = 0.9
+    cost[0, 1, SPACE.index((1, 1, 1))] = at_large_load
+    return Foretold(LOADS, cost, cost)
+
+
+def played(agent: GPAgent, loads: list[float]) -> list[tuple[int, ...]]:
+    """Configurations, each costing what the cheapest does: nothing is learned but how loads change."""
+    choices = []
+    for slot, (load, after) in enumerate(pairwise(loads)):
+        choices.append(agent.act(observation(slot, load_rps=load)))
+        after_it = observation(slot + 1, load_rps=after, p95_latency_s=0.1)
+        agent.learn(
+            observation(slot, load_rps=load), choices[-1], 0.9 if choices[-1] == (1, 1, 1) else 1.0, after_it
+        )
+    return choices
+
+
+def test_what_a_rise_of_the_load_would_overload_is_left_alone_if_loads_rise():
+    steady, rising = [2.0] * 120, [*[2.0] * 11, 3.0] * 10
+
+    def last(told: float, loads: list[float], **settings: float) -> tuple[int, ...]:
+        agent = GPAgent(space=SPACE, foretold=cliff(told), horizon=0.0, **settings)
+        return played(agent, loads)[-2]
+
+    assert last(1.0, rising) == (1, 1, 1)
+    assert last(9.0, rising) != (1, 1, 1)
+    assert last(9.0, steady, max_load_rps=2.2) == (1, 1, 1)  # there can be no larger load
+    assert last(5.0, rising) != (1, 1, 1)
+    assert last(5.0, steady) == (1, 1, 1)
+
+
+def loads_seen(agent: GPAgent, loads: list[float]) -> int:
+    """How many of them the agent takes for rises."""
+    for slot, load in enumerate(loads):
+        after = observation(slot + 1, load_rps=load, p95_latency_s=0.1)
+        agent.learn(observation(slot, load_rps=load), (1, 1, 1), 1.0, after)
+    return int(agent.state_dict()["rises"])
+
+
+def test_a_load_rises_beyond_what_it_was_lately_and_not_by_chance():
+    stairs = [load for load in (2.0, 3.0, 4.0, 2.0, 4.0) for _ in range(12)]
+    assert loads_seen(GPAgent(space=SPACE, foretold=a_table()), stairs) == 3
+    slowly = list(np.exp(np.linspace(0.0, 3.0, 60)))
+    assert loads_seen(GPAgent(space=SPACE, foretold=a_table()), slowly) == 0
+    few_requests = np.random.default_rng(3).poisson(150, 500) / 10.0  # of a load that is always the same
+    assert loads_seen(GPAgent(space=SPACE, foretold=a_table()), few_requests.tolist()) < 10
+
+
+@pytest.mark.parametrize(("steep", "kept"), [(1.0, False), (1.2, False), (2.0, True), (1e4, True)])
+def test_a_bad_slot_beside_a_cliff_is_bad_luck_and_elsewhere_a_change(steep, kept):
+    """What is dearer by far at a load a little larger may be so by chance; the cells stay."""
+    cost = np.full((1, 2, SPACE.size), 1.0)
+    cost[0, 1] *= steep
+    agent = GPAgent(space=SPACE, foretold=Foretold(np.array([10.0, 11.05]), cost, cost))
+    serve(agent, np.ones(SPACE.size), 40)
+    cells = len(agent.cells)
+    now = observation(40, load_rps=10.0)
+    choice = agent.act(now)
+    agent.learn(now, choice, 4.0, observation(41, load_rps=10.0, p95_latency_s=0.1))
+    assert len(agent.cells) == (cells if kept else 1)
+
+
+def test_safe_play_knows_its_reference_after_two_slots_whatever_the_first_one_said():
+    agent = GPAgent(space=SPACE, foretold=a_table(), safety={"reference": (3, 1, 1)})
+    agent.learn(observation(), agent.act(observation()), float("nan"), observation(1, load_rps=10.0))
+    assert agent.act(observation(1, load_rps=10.0)) == (3, 1, 1)
 
 
 def test_simulated_slots_of_a_saved_state_are_refused():

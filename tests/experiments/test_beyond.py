@@ -395,5 +395,9 @@ def test_who_is_prepared_learns_on_a_machine_that_no_condition_runs_on(case):
     assert other["name"] == f"{service}_20"
     assert service.removesuffix("_gpu") in other["models"]
     assert profile_of(plain)["name"] != other["name"]
-    tabled = compose_settings(case.overrides("gp_table_prepared"))["pretrain"]
-    assert tabled == plain["pretrain"] | {"table": True}
+    tabled = compose_settings(case.overrides("gp_tables_prepared"))
+    assert tabled["pretrain"]["table"] is True
+    machines = [read_yaml(Path(file), "pretrain.file") for file in tabled["pretrain"]["file"]]
+    assert len({machine["name"] for machine in machines}) == 8
+    name = plain["model"]["name"]
+    assert profile_of(plain)["models"][name] not in [machine["models"][name] for machine in machines]

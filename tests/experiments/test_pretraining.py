@@ -134,7 +134,7 @@ def test_an_agent_that_is_handed_the_table_begins_with_its_best_and_plays_no_sim
     execute(plain, build_env(plain), "run", tmp_path / "run")
     first = pd.read_parquet(tmp_path / "run/slots.parquet").iloc[0]
     space = build_env(plain).system.space
-    assert space.index(first[list(space.names)].to_list()) == told.at(np.log(60.0))[:, 0].argmin()
+    assert space.index(first[list(space.names)].to_list()) == told.at(np.log(60.0))[0, :, 0].argmin()
     assert (
         costs(settings(machine, *own), tmp_path / "again").tolist() == costs(plain, tmp_path / "b").tolist()
     )
@@ -170,7 +170,49 @@ def test_two_servers_have_another_table_than_one(machine, tmp_path):
     one, two = (foretold(compose_settings([*own, f"servers={count}"])) for count in (1, 2))
     assert len(list(tmp_path.glob("*.npz"))) == 2  # loads are per server: one's table is not the other's
     assert one.size == two.size
-    np.testing.assert_allclose(one.at(np.log(30.0))[:, 0].min(), two.at(np.log(30.0))[:, 0].min(), atol=0.3)
+    np.testing.assert_allclose(
+        one.at(np.log(30.0))[..., 0].min(), two.at(np.log(30.0))[..., 0].min(), atol=0.3
+    )
+
+
+@pytest.fixture
+def other_machine(machine):
+    """Twice as slow."""
+    file = machine.with_name("other.yaml")
+    content = yaml.safe_load(machine.read_text())
+    content["models"]["mobilenet_v2"]["sequential_s"] *= 2
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+def test_of_several_machines_there_is_a_table_each(machine, other_machine, tmp_path):
+    own = [*SMALL_TABLE, f"table.folder={tmp_path}", "agent=gp"]
+    one, other, both = (
+        foretold(settings(machine, *own, f"pretrain.file={named}"))
+        for named in (machine, other_machine, f"[{machine},{other_machine}]")
+    )
+    np.testing.assert_array_equal(both.cost, np.concatenate([one.cost, other.cost]))
+    np.testing.assert_array_equal(both.p95_latency_s[1:], other.p95_latency_s)
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+
+
+def test_slots_are_divided_among_machines(machine, other_machine):
+    alone = learned(settings(machine, f"pretrain.file={machine}", "pretrain.slots=3"))
+    both = learned(settings(machine, f"pretrain.file=[{machine},{other_machine}]", "pretrain.slots=5"))
+    assert both[:3] == alone
+    assert [slot for slot, _ in both[3:]] == [0, 1]
+    one = learned(settings(machine, f"pretrain.file=[{machine},{other_machine}]", "pretrain.slots=1"))
+    assert one == learned(settings(machine, f"pretrain.file={machine}", "pretrain.slots=1"))
+
+
+def test_runs_prepared_on_other_machines_are_other_runs(machine, other_machine):
+    named = (f"{machine}", f"[{machine}]", f"[{machine},{other_machine}]", f"{other_machine}")
+    one, same, both, other = (
+        row_settings(plain, build_env(plain))["pretrain"]["file"]
+        for plain in (settings(machine, f"pretrain.file={file}") for file in named)
+    )
+    assert one == same
+    assert both == [one, other]
 
 
 def test_a_mistake_in_the_agent_is_told_before_a_table_is_computed(machine, tmp_path):
@@ -225,5 +267,6 @@ def test_an_agent_that_wants_to_know_is_told_once_when_its_slots_are_simulated_a
 def test_wrong_settings_are_refused(machine):
     with pytest.raises(UsageError, match=r"pretrain\.slots=0, expected an integer >= 1"):
         settings(machine, f"pretrain.file={machine}", "pretrain.slots=0")
-    with pytest.raises(UsageError, match=r"pretrain\.file=3, expected a file or null"):
-        settings(machine, "pretrain.file=3")
+    for wrong in ("3", "[]", "[3]", "{a: 1}"):
+        with pytest.raises(UsageError, match=r"pretrain\.file=.*, expected a file, a list of files or null"):
+            settings(machine, f"pretrain.file={wrong}")
