@@ -16,13 +16,14 @@ Array = NDArray[np.float64]
 Reveals = Callable[[int], Array]
 """Of a configuration: by how much a slot of each may move its place relative to that one's, shape (n,)."""
 
-Ahead = Callable[[], Array | None]
-"""What comes on top of each cost should the load rise, shape (n,), in its unit; None where it cannot."""
+Ahead = Callable[[NDArray[np.int64]], Array]
+"""Of some configurations: what comes on top of each one's cost, >= 0, should the load rise, in its unit."""
 
-Acquisition = Callable[[Array, Array, LogScale, Reveals | None, Ahead], Array]
+Acquisition = Callable[[Array, Array, LogScale, Reveals | None, Ahead | None], Array]
 """From mean and deviation of places on a scale of log costs, shape (n,), to scores: the least is played."""
 
 _LARGEST = 50.0  # of a logarithm: exp stays finite
+_FEW = 40  # configurations: more are seldom worth a look
 _LARGEST_STEEP = 700.0  # of one that a probability as small is multiplied by
 
 
@@ -78,7 +79,7 @@ def price(
     deviation: Array,
     scale: LogScale,
     reveals: Reveals | None = None,
-    ahead: Ahead = lambda: None,
+    ahead: Ahead | None = None,
     *,
     horizon: float,
 ) -> Array:
@@ -98,8 +99,18 @@ def price(
         median = math.exp(float(scale.logarithm(mean[best])))
         saving = expected_saving(mean, reveals(best), median, scale)
     score: Array = cost - horizon * saving
-    dearer = ahead()
-    return score if dearer is None else score + dearer
+    if ahead is not None:
+        _add_where_least(score, ahead)
+    return score
+
+
+def _add_where_least(score: Array, ahead: Ahead) -> None:
+    """Add what is ahead to the scores that may be the least then; it is too dear to look at all."""
+    first = np.argsort(score)[:_FEW]
+    score[first] += ahead(first)
+    rest = np.setdiff1d(np.flatnonzero(score < score[first].min()), first)
+    if len(rest):
+        score[rest] += ahead(rest)
 
 
 def lower_bound(
@@ -107,7 +118,7 @@ def lower_bound(
     deviation: Array,
     _scale: LogScale,
     _reveals: Reveals | None = None,
-    _ahead: Ahead = lambda: None,
+    _ahead: Ahead | None = None,
     *,
     kappa: float,
 ) -> Array:

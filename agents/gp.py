@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.acquisition import make_acquisition
+from agents.acquisition import Ahead, make_acquisition
 from agents.gp_cells import Cells
 from agents.gp_kernel import ConfigurationLoadKernel, Scales
 from agents.gp_posterior import Belief
@@ -121,7 +121,7 @@ class GPAgent:
             busier = posterior.at(load + math.log(self.safety.load_margin))
             excess = self.safety.excess(busier, self.kernel.scales.noise, self.slo_s, self.reference)
             allowed &= excess <= max(0.0, float(excess[allowed].min()))  # where nothing is safe, the safest
-        return self._least(self._belief, allowed, lambda: self.prior.ahead(posterior, load))
+        return self._least(self._belief, allowed, self.prior.ahead(posterior, load))
 
     def _first(self, load: float, playing_safe: bool) -> int:
         """Flat index of what to play while nothing real or simulated has been played."""
@@ -131,9 +131,7 @@ class GPAgent:
             allowed &= excess <= max(0.0, float(excess[allowed].min()))
         return self.prior.first(load, allowed)
 
-    def _least(
-        self, belief: Belief, allowed: NDArray[np.bool_], ahead: Callable[[], NDArray[np.float64] | None]
-    ) -> int:
+    def _least(self, belief: Belief, allowed: NDArray[np.bool_], ahead: Ahead | None) -> int:
         """Flat index of the least score among what may be played, and against that alone."""
         where, reveals = np.flatnonzero(allowed), belief.reveals
         score = self.score(
@@ -141,7 +139,7 @@ class GPAgent:
             belief.deviation[where, 0],
             self.prior.priced(belief, self._believed_at),
             None if reveals is None else lambda one: reveals(int(where[one]))[where],
-            lambda: None if (dearer := ahead()) is None else dearer[where],
+            None if ahead is None else lambda some: ahead(where[some]),
         )
         return int(where[score.argmin()])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,33 +63,48 @@ class ForetoldPosterior:
         self._amplitude_saved = _mean_square(self._residual[0][self._residual[0] < 0])
 
     def at(self, log_load: float) -> Belief:
-        """What is believed at one load."""
+        """What is believed of all configurations at one load."""
         kernel, every = self._kernel, np.arange(self._kernel.size)
-        told, differences = self._told(self._foretold.at(log_load))
         errors = kernel.scales.simulator**2 * kernel.with_all(self._index, self._log_load, log_load)
         errors[np.arange(len(self._index)), self._index] += _OWN_ERROR**2
-        prior = kernel.scales.simulator**2 * kernel.scales.prior_variance + _OWN_ERROR**2
-        mean, deviation, known = [], [], []
-        for output, difference in enumerate(differences):
-            across = _times(errors + self._differences[output].T @ difference, self._whiten[output])
-            variance = prior + (difference**2).sum(axis=0) - (across**2).sum(axis=1)
-            variance = np.maximum(variance, 1e-12)
-            mean.append(told[:, output] + across @ self._residual[output])
-            deviation.append(np.sqrt(self._amplitude[output] * variance))
-            known.append((across, variance))
+        belief, known, (difference, *_) = self._belief(self._foretold.at(log_load), errors)
+        across, variance = known
 
         def reveals(one: int) -> Array:
-            (across, variance), load = known[0], np.full(1, log_load)
-            prior = (
-                self._errors(np.array([one]), load, every, load)[0] + differences[0][:, one] @ differences[0]
+            load = np.full(1, log_load)
+            prior = self._errors(np.array([one]), load, every, load)[0] + difference[:, one] @ difference
+            moved = np.abs(variance - prior + across @ across[one])
+            revealed: Array = (
+                moved * math.sqrt(self._amplitude_saved) / np.sqrt(variance + kernel.scales.noise**2)
             )
-            moved = np.abs(variance - prior + across @ across[one]) / np.sqrt(
-                variance + kernel.scales.noise**2
-            )
-            revealed: Array = math.sqrt(self._amplitude_saved) * moved
             return revealed
 
-        return Belief(np.column_stack(mean), np.column_stack(deviation), self._scales, reveals)
+        return replace(belief, reveals=reveals)
+
+    def of(self, some: NDArray[np.int64], log_load: float) -> Belief:
+        """The same of some alone, without what they may reveal."""
+        load = np.full(len(some), log_load)
+        errors = self._errors(self._index, self._log_load, some, load)
+        return self._belief(self._foretold.of(some, load), errors)[0]
+
+    def _belief(self, logs: Array, errors: Array) -> tuple[Belief, tuple[Array, Array], Array]:
+        """Of configurations with these logarithms in the tables, whose errors go with the cells' like this.
+
+        Also what the cells tell of each one's cost, its variance, and how the simulators differ.
+        """
+        scales = self._kernel.scales
+        told, differences = self._told(logs)
+        prior = scales.simulator**2 * scales.prior_variance + _OWN_ERROR**2 + (differences**2).sum(axis=1)
+        mean, variances, across = [], [], np.empty((0, 0))
+        for output in reversed(range(len(differences))):  # the cost comes last
+            shared = errors + self._differences[output].T @ differences[output]
+            across = _times(shared, self._whiten[output])
+            mean.append(told[:, output] + across @ self._residual[output])
+            variances.append(np.maximum(prior[output] - (across**2).sum(axis=1), 1e-12))
+        variance = np.column_stack(variances[::-1])
+        deviation = np.sqrt(np.array(self._amplitude) * variance)
+        belief = Belief(np.column_stack(mean[::-1]), deviation, self._scales)
+        return belief, (across, variance[:, 0]), differences
 
     def _told(self, logs: Array) -> tuple[Array, Array]:
         """Places that simulators tell: their mean, shape (n, outputs), and what makes their covariance.

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.acquisition import expected_cost
+from agents.acquisition import Ahead, expected_cost
 from agents.gp_cells import Cells
 from agents.gp_foretold import ForetoldPosterior
 from agents.gp_kernel import ConfigurationLoadKernel
@@ -53,8 +53,8 @@ class Prior(Protocol):
     def priced(self, belief: Belief, log_load: float) -> LogScale:
         """What the price takes places for."""
 
-    def ahead(self, posterior: Posterior | ForetoldPosterior, log_load: float) -> Array | None:
-        """What each configuration costs should the load rise, times how likely that is."""
+    def ahead(self, posterior: Posterior | ForetoldPosterior, log_load: float) -> Ahead | None:
+        """What configurations cost should the load rise, times how likely that is; None if not known."""
 
     def steepness(self, index: int, belief: Belief, log_load: float) -> float:
         """By how much a place may differ between slots of the same load, for that is never quite the same."""
@@ -117,7 +117,7 @@ class SlotPrior:
             return PLAIN
         return _capped(belief.scales[0], math.log(self._cells.value[:, 0].max()))
 
-    def ahead(self, posterior: Posterior | ForetoldPosterior, log_load: float) -> Array | None:  # noqa: ARG002
+    def ahead(self, posterior: Posterior | ForetoldPosterior, log_load: float) -> Ahead | None:  # noqa: ARG002
         """Nothing: what is not known of another load is mistaken for a danger."""
         return None
 
@@ -197,19 +197,24 @@ class TablePrior:
 
     def priced(self, belief: Belief, log_load: float) -> LogScale:
         """Places stand for real costs, up to about the worst that was seen or told."""
-        worst = float(self._foretold.at(log_load)[..., 0].max())
+        worst = self._foretold.worst(log_load)
         if len(self._cells):
             worst = max(worst, math.log(self._cells.value[:, 0].max()))
         return _capped(belief.scales[0], worst)
 
-    def ahead(self, posterior: Posterior | ForetoldPosterior, log_load: float) -> Array | None:
-        """Expected cost at the largest load, as often as loads rise (rule of succession); None there."""
+    def ahead(self, posterior: Posterior | ForetoldPosterior, log_load: float) -> Ahead | None:
+        """Expected costs at the largest load, as often as loads rise (rule of succession); None there."""
         if log_load > self._largest - self._cells.load_step:
             return None
-        belief = posterior.at(self._largest)
-        scale = self.priced(belief, self._largest)
+        assert isinstance(posterior, ForetoldPosterior)  # its own
         chance = (1 + self._rises) / (_SLOTS_A_RISE + self._slots)
-        return chance * expected_cost(belief.mean[:, 0], belief.deviation[:, 0], scale)
+
+        def costs(some: NDArray[np.int64]) -> Array:
+            belief = posterior.of(some, self._largest)
+            scale = self.priced(belief, self._largest)
+            return chance * expected_cost(belief.mean[:, 0], belief.deviation[:, 0], scale)
+
+        return costs
 
     def steepness(self, index: int, belief: Belief, log_load: float) -> float:
         """What a load larger by a tenth would make of it: beside a cliff, luck is no change."""

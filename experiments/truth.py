@@ -92,18 +92,19 @@ def foretell(plain: dict[str, Any], profiles: Sequence[dict[str, Any]]) -> Foret
     From the cache or computed now, with errors of a tenth (``table.relative_error`` if that is more): who is
     told them doubts them by more.
     """
-    rough = plain | {"table": plain["table"] | _rough(plain["table"])}
+    rough = plain | {"table": plain["table"] | _rough(plain)}
     tables = [rough | {"hardware": one} for one in profiles]
     stored = [read_arrays(one) or _compute_once(one) for one in tables]
     cost, tail = (np.stack([one[name] for one in stored]) for name in ("cost", "p95_latency_s"))
     return Foretold(stored[0]["load_rps"], cost, tail)
 
 
-def _rough(table: Mapping[str, Any]) -> dict[str, Any]:
+def _rough(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Slots enough for what happens once in dozens; on several servers they hold as many requests."""
     return {
-        "relative_error": max(0.1, table["relative_error"]),
-        "most_batches": min(8, table["most_batches"]),
-        "batch_slots": 1,
+        "relative_error": max(0.1, plain["table"]["relative_error"]),
+        "most_batches": min(8, plain["table"]["most_batches"]),
+        "batch_slots": max(1, 5 // plain["servers"]),
     }
 
 

@@ -63,6 +63,15 @@ class Foretold:
         known: Array = np.where(np.isnan(logs), worst, logs)  # nothing completed: as bad as it gets
         return known
 
+    def worst(self, log_load: float) -> float:
+        """Logarithm of a cost that no configuration exceeds at this load, in any simulator."""
+        return float(np.interp(log_load, self.log_load, self._worst))
+
+    @cached_property
+    def _worst(self) -> Array:
+        worst: Array = self._logs[..., 0].max(axis=(0, 2))
+        return worst
+
     def at(self, log_load: float) -> Array:
         """Logarithms of cost and tail of all configurations at one load, shape (simulators, size, 2)."""
         upper = int(np.clip(np.searchsorted(self.log_load, log_load), 1, len(self.log_load) - 1))

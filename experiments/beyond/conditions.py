@@ -59,7 +59,8 @@ class Case:
         where = self.condition
         told: Overrides = ("truth=true",) if where.experiment == "fig14" and agent in TRUTHFUL else ()
         if agent == TABLED:
-            told = f"agent.preset={agent}", self._machines(_SEVERAL_MACHINES), "pretrain.table=true"
+            cells = "agent.most_cells=100"  # a decision looks at two loads, as in gp_safe
+            told = f"agent.preset={agent}", cells, self._machines(_SEVERAL_MACHINES), "pretrain.table=true"
         elif agent in PREPARED:
             told = f"agent.preset={agent}", self._machines(_OTHER_MACHINE)
         return (
