@@ -50,3 +50,20 @@ def test_what_may_be_overloaded_is_dearer_the_steeper_overload_is():
 def test_an_unknown_acquisition_is_named():
     with pytest.raises(UsageError, match="choose from"):
         make_acquisition("luck", 1.0, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_ahead_decides_as_if_it_were_added_to_all(seed):
+    """It is looked at for a few only, but for all that may be the least with it."""
+    rng = np.random.default_rng(seed)
+    mean, deviation = rng.normal(size=300), rng.uniform(0.1, 1.0, size=300)
+    dearer = rng.exponential(10.0 ** rng.uniform(-3, 2), size=300)
+    asked: list[int] = []
+
+    def ahead(some):
+        asked.extend(some)
+        return dearer[some]
+
+    alone = price(mean, deviation, PLAIN, horizon=0.5)
+    assert price(mean, deviation, PLAIN, None, ahead, horizon=0.5).argmin() == (alone + dearer).argmin()
+    assert len(asked) == len(set(asked))

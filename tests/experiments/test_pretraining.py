@@ -1,5 +1,7 @@
 """Agents that learn in a simulator before their run begins."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -173,6 +175,19 @@ def test_two_servers_have_another_table_than_one(machine, tmp_path):
     np.testing.assert_allclose(
         one.at(np.log(30.0))[..., 0].min(), two.at(np.log(30.0))[..., 0].min(), atol=0.3
     )
+
+
+def test_told_tables_are_rough_and_never_finer_than_asked_for(machine, tmp_path):
+    own = [f"pretrain.file={machine}", "pretrain.table=true", "table.load_rps=[30,60]", "agent=gp"]
+    for name, asked, expected in (
+        ("a", ["table.most_batches=9", "table.relative_error=0.01"], (0.1, 8)),
+        ("b", ["table.most_batches=4", "table.relative_error=0.3"], (0.3, 4)),
+    ):
+        foretold(settings(machine, *own, *asked, f"table.folder={tmp_path / name}"))
+        (file,) = (tmp_path / name).glob("*.npz")
+        with np.load(file) as stored:
+            key = json.loads(str(stored["key"]))
+        assert (key["relative_error"], key["most_batches"]) == expected
 
 
 @pytest.fixture

@@ -37,6 +37,13 @@ def test_where_nothing_completed_it_is_as_bad_as_it_gets():
     assert np.isfinite(Foretold(LOADS, COST, np.full_like(COST, np.nan)).at(1.0)).all()
 
 
+def test_no_configuration_costs_more_than_the_worst():
+    told = Foretold(LOADS, np.concatenate([COST, COST[:, ::-1]]), np.ones((2, 3, 2)))
+    for load in (-1.0, 0.5, 1.4, 2.0, 9.0):
+        assert told.worst(load) >= told.at(load)[..., 0].max()
+    assert told.worst(np.log(4.0)) == pytest.approx(0.0)
+
+
 @pytest.mark.parametrize("loads", [LOADS[:1], LOADS[::-1], LOADS - 1.0, LOADS[[0, 1, 1]]])
 def test_loads_that_are_no_grid_are_refused(loads):
     with pytest.raises(UsageError, match="expected two or more ascending ones > 0"):
