@@ -26,9 +26,9 @@ def with_kept(
     Args:
         rows: of the runs that are here.
         file: what was written before, maybe of other runs; nothing is kept where there is none.
-        keys: columns that say what a row is about.
+        keys: columns that say what a row is about; one is ``preset``.
         most: column that says on how much it rests: of two about the same, those with more stay.
-        order: of agents.
+        order: of agents; rows of others are dropped.
         best: of rows that compare with an agent, those with this one are kept.
 
     Raises:
@@ -43,6 +43,7 @@ def with_kept(
     missing = [key for key in (*keys, *rows.columns) if key not in before]
     if missing:
         raise UsageError(f"keep=1: {file} has no column {missing[0]}, expected a file of this program")
+    before = before[before["preset"].isin(order)]  # who no longer takes part is not kept
     if "best" in before:
         before = before[before["best"].isna() | (before["best"] == best)]
     both = [part for part in (rows, before) if len(part)]

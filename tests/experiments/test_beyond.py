@@ -336,6 +336,9 @@ def test_an_agent_is_added_without_running_all_others_again(tmp_path, capsys):
     target = f"target={tmp_path}"
     assert main([f"output_dir={tmp_path}/all", target]) == 0
     before = written(tmp_path)
+    rows = pd.read_csv(tmp_path / "beyond/agents.csv")
+    gone = rows[rows["preset"] == "gp"].assign(preset="no_longer_there")
+    pd.concat([rows, gone]).to_csv(tmp_path / "beyond/agents.csv", index=False)
     assert main([f"output_dir={tmp_path}/all", target, "keep=1"]) == 0
     assert written(tmp_path) == before  # nothing is twice
     assert main([f"output_dir={tmp_path}/few", target, "keep=1"]) == 0
