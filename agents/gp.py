@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,25 +111,27 @@ class GPAgent:
             return self.reference
         measured = observation.slot > 0 or observation.load_rps > 0
         load = log_load(observation.load_rps) if measured else self.prior.largest_load()
-        playing_safe = self.safety is not None and self._slots >= self.safety.free_slots
         if not len(self.cells):
-            return self._first(load, playing_safe)
+            told = self._allowed(load, lambda _, busier: self.prior.excess(busier, self.slo_s))
+            return self.prior.first(load, told)
         posterior = self.prior.posterior(load, outputs=1 if self.safety is None else 2)
         self._belief, self._believed_at = posterior.at(load), load
-        allowed = ~self.barred
-        if self.safety is not None and playing_safe:
-            busier = posterior.at(load + math.log(self.safety.load_margin))
-            excess = self.safety.excess(busier, self.kernel.scales.noise, self.slo_s, self.reference)
-            allowed &= excess <= max(0.0, float(excess[allowed].min()))  # where nothing is safe, the safest
+        noise = self.kernel.scales.noise
+        allowed = self._allowed(
+            load,
+            lambda safety, busier: safety.excess(posterior.at(busier), noise, self.slo_s, self.reference),
+        )
         return self._least(self._belief, allowed, self.prior.ahead(posterior, load))
 
-    def _first(self, load: float, playing_safe: bool) -> int:
-        """Flat index of what to play while nothing real or simulated has been played."""
+    def _allowed(
+        self, load: float, excess: Callable[[Safety, float], NDArray[np.float64]]
+    ) -> NDArray[np.bool_]:
+        """What may be played: what is safe at a busier load; where nothing is, the safest."""
         allowed = ~self.barred
-        if self.safety is not None and playing_safe:
-            excess = self.prior.excess(load + math.log(self.safety.load_margin), self.slo_s)
-            allowed &= excess <= max(0.0, float(excess[allowed].min()))
-        return self.prior.first(load, allowed)
+        if self.safety is not None and self._slots >= self.safety.free_slots:
+            over = excess(self.safety, load + math.log(self.safety.load_margin))
+            allowed &= over <= max(0.0, float(over[allowed].min()))
+        return allowed
 
     def _least(self, belief: Belief, allowed: NDArray[np.bool_], ahead: Ahead | None) -> int:
         """Flat index of the least score among what may be played, and against that alone."""
@@ -151,16 +153,6 @@ class GPAgent:
         next_observation: Observation,
     ) -> None:
         """Take the slot in as evidence, at the load that it really had."""
-        with one_blas_thread():
-            self._learn(observation, configuration, cost, next_observation)
-
-    def _learn(
-        self,
-        observation: Observation,
-        configuration: Configuration,
-        cost: float,
-        next_observation: Observation,
-    ) -> None:
         self._slots += 1
         index = self.space.index(configuration)
         slot = SlotEvidence.of(observation, cost, next_observation, graded=self.prior.graded)

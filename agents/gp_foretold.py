@@ -1,4 +1,4 @@
-"""The posterior of a Gaussian process whose prior is what a simulator foretells."""
+"""The posterior of a Gaussian process whose prior is what simulators foretell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from serving.foretold import Foretold
 
 Array = NDArray[np.float64]
 
-_LATELY = 0.5  # slots that a cell counts for at least: what was seen before a change counts for less
+_LATELY = 0.5  # slots that a cell counts for at least: what was seen once, long ago, counts for less
 _OWN_ERROR = 0.1  # of a simulated log cost: what is wrong about one configuration alone
 
 

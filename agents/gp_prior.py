@@ -16,6 +16,7 @@ from agents.gp_foretold import ForetoldPosterior
 from agents.gp_kernel import ConfigurationLoadKernel
 from agents.gp_posterior import Belief, Posterior
 from agents.log_scale import PLAIN, LogScale
+from agents.one_blas_thread import one_blas_thread
 from serving.errors import UsageError
 from serving.foretold import Foretold
 
@@ -218,8 +219,10 @@ class TablePrior:
 
     def steepness(self, index: int, belief: Belief, log_load: float) -> float:
         """What a load larger by a tenth would make of it: beside a cliff, luck is no change."""
-        busier = self.posterior(log_load, outputs=1).at(log_load + _STEEP_WITHIN)
-        return float(busier.mean[index, 0] - belief.mean[index, 0])
+        with one_blas_thread():
+            posterior = self.posterior(log_load, outputs=1)
+            busier = posterior.of(np.array([index]), log_load + _STEEP_WITHIN)
+        return float(busier.mean[0, 0] - belief.mean[index, 0])
 
     def see(self, load_rps: float) -> None:
         """Count how often loads rise."""

@@ -140,8 +140,8 @@ def _check_files(plain: Mapping[str, Any]) -> None:
         if not isinstance(plain[group], dict):
             raise UsageError(f"{group}={plain[group]}, expected settings such as {key}=null")
         value = plain[group].get(setting)
-        several = key in _SEVERAL and isinstance(value, list) and value
-        if value is not None and not all(isinstance(one, str) and one for one in several or [value]):
+        files = value if key in _SEVERAL and isinstance(value, list) else [value]
+        if value is not None and not (files and all(isinstance(one, str) and one for one in files)):
             raise UsageError(
                 f"{key}={value}, expected a file{', a list of files' if key in _SEVERAL else ''} or null"
             )

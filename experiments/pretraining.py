@@ -58,7 +58,7 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
         if slots == 0:
             continue
         env = build_env(plain | {"slots": slots}, simulator)
-        stream = [plain["seed"], _STREAM, *([number] if number else [])]
+        stream = [plain["seed"], _STREAM, *([number] if number else [])]  # the first as if it were alone
         seed = int(np.random.SeedSequence(stream).generate_state(1)[0])
         for _ in run_loop(env, learner, seed, drained=build_drain_rule(plain)):
             pass

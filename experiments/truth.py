@@ -42,6 +42,7 @@ _ARRAYS = ("load_rps", "cost", "standard_error", "capped", "mean_latency_s", "p9
 
 def table_key(plain: dict[str, Any]) -> dict[str, Any]:
     """Everything that the table depends on."""
+    told = {"batch_slots"} & plain["table"].keys()  # of tables that agents are told alone
     return {
         "hardware": profile_of(plain),
         "model": plain["model"]["name"],
@@ -52,7 +53,7 @@ def table_key(plain: dict[str, Any]) -> dict[str, Any]:
         "load_rps": plain["table"]["load_rps"],
         "relative_error": plain["table"]["relative_error"],
         "most_batches": plain["table"]["most_batches"],
-    } | {name: plain["table"][name] for name in ("batch_slots",) if name in plain["table"]}
+    } | {name: plain["table"][name] for name in told}
 
 
 def _slot_length(plain: dict[str, Any]) -> tuple[str, float]:
@@ -100,7 +101,7 @@ def foretell(plain: dict[str, Any], profiles: Sequence[dict[str, Any]]) -> Foret
 
 
 def _rough(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Slots enough for what happens once in dozens; on several servers they hold as many requests."""
+    """Slots enough for what happens once in dozens; on several servers fewer hold as many requests."""
     return {
         "relative_error": max(0.1, plain["table"]["relative_error"]),
         "most_batches": min(8, plain["table"]["most_batches"]),
