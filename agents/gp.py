@@ -116,10 +116,8 @@ class GPAgent:
             return self.prior.first(load, told)
         posterior = self.prior.posterior(load, outputs=1 if self.safety is None else 2)
         self._belief, self._believed_at = posterior.at(load), load
-        noise = self.kernel.scales.noise
         allowed = self._allowed(
-            load,
-            lambda safety, busier: safety.excess(posterior.at(busier), noise, self.slo_s, self.reference),
+            load, lambda safety, busier: safety.excess(posterior.at(busier), self.slo_s, self.reference)
         )
         return self._least(self._belief, allowed, self.prior.ahead(posterior, load))
 
@@ -174,15 +172,13 @@ class GPAgent:
 
     def _is_surprised(self, index: int, slot: SlotEvidence) -> bool:
         """Whether a slot contradicts a belief that was as good as a slot of its own, at the same load."""
-        belief, noise = self._belief, self.kernel.scales.noise
+        belief = self._belief
         if belief is None or abs(slot.log_load - self._believed_at) > self.cells.load_step:
             return False
-        mean, deviation = belief.mean[index, 0], belief.deviation[index, 0]
-        off = abs(belief.scales[0].place(math.log(slot.outputs[0])) - mean) / math.hypot(deviation, noise)
-        if deviation > noise or off <= self.surprise:
-            return False
-        steep = self.prior.steepness(index, belief, self._believed_at)
-        return bool(off > self.surprise * math.hypot(1.0, steep / math.hypot(deviation, noise)))
+        mean, deviation, noise = (part[index, 0] for part in (belief.mean, belief.deviation, belief.noise))
+        off = abs(belief.scales[0].place(math.log(slot.outputs[0])) - mean)
+        sure = deviation <= self.kernel.scales.noise
+        return bool(sure and off > self.surprise * math.hypot(deviation, noise))
 
     def diagnostics(self) -> dict[str, Any]:
         """What the agent believed when it last acted.

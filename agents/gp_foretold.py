@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,8 @@ Array = NDArray[np.float64]
 
 _LATELY = 0.5  # slots that a cell counts for at least: what was seen once, long ago, counts for less
 _OWN_ERROR = 0.1  # of a simulated log cost: what is wrong about one configuration alone
+_STEEP_WITHIN = 0.1  # of the logarithm of a load: about what chance makes of the work that comes in a slot
+_SAVED_PRIOR_CELLS = 1.0  # cells cheaper than expected that all the others count for
 
 
 class ForetoldPosterior:
@@ -29,9 +32,13 @@ class ForetoldPosterior:
     So a few cells tell which simulators the service is like. Costs are on a scale that is compressed from
     ``Scales.knee`` above the least one that is known of this load.
 
+    Beside a cliff a slot costs now little and now much at about the same load. So to the noise of a slot
+    comes what a tenth of its load makes of its configuration, by the tables: what was seen there says less.
+
     Costs err upwards, over a cliff, by more than they ever err downwards. So how much may be lost is told
-    from all whitened residuals, each by how much a cell was off from what those before it led one to expect,
-    and how much may be saved from the negative ones alone: from cells cheaper than expected.
+    from all whitened residuals, each by how much a cell was off from what those before it led one to expect.
+    How much may be saved is told from the negative ones, from cells cheaper than expected, for which all of
+    them count as one: who is told wrong things looks around more.
 
     Args:
         cells: of real slots, maybe none.
@@ -54,29 +61,33 @@ class ForetoldPosterior:
         knee = _least(cells, foretold, log_load)[:outputs] + kernel.scales.knee
         self._scales = tuple(LogScale(one, kernel.scales.slope) for one in knee.tolist())
         errors = self._errors(self._index, self._log_load, self._index, self._log_load)
-        errors[np.diag_indices(len(cells))] += kernel.scales.noise**2 / cells.weight
         told, self._differences = self._told(foretold.of(self._index, self._log_load))
+        scatter = self._noise(lambda off: foretold.of(self._index, self._log_load + off)) ** 2
         residual = self._places(np.log(cells.value)) - told
-        self._whiten = [_whitening(errors + one.T @ one) for one in self._differences]
+        self._whiten = [
+            _whitening(errors + one.T @ one + np.diag(square / cells.weight))
+            for one, square in zip(self._differences, scatter.T, strict=True)
+        ]
         self._residual = [whiten @ one for whiten, one in zip(self._whiten, residual.T, strict=True)]
-        self._amplitude = [_mean_square(one) for one in self._residual]
-        self._amplitude_saved = _mean_square(self._residual[0][self._residual[0] < 0])
+        self._amplitude = [_mean_square(one, 1.0, PRIOR_CELLS) for one in self._residual]
+        cheaper = self._residual[0][self._residual[0] < 0]
+        self._amplitude_saved = _mean_square(cheaper, self._amplitude[0], _SAVED_PRIOR_CELLS)
 
     def at(self, log_load: float) -> Belief:
         """What is believed of all configurations at one load."""
         kernel, every = self._kernel, np.arange(self._kernel.size)
         errors = kernel.scales.simulator**2 * kernel.with_all(self._index, self._log_load, log_load)
         errors[np.arange(len(self._index)), self._index] += _OWN_ERROR**2
-        belief, known, (difference, *_) = self._belief(self._foretold.at(log_load), errors)
+        noise = self._noise(lambda off: self._foretold.at(log_load + off))
+        belief, known, (difference, *_) = self._belief(self._foretold.at(log_load), errors, noise)
         across, variance = known
 
         def reveals(one: int) -> Array:
             load = np.full(1, log_load)
             prior = self._errors(np.array([one]), load, every, load)[0] + difference[:, one] @ difference
             moved = np.abs(variance - prior + across @ across[one])
-            revealed: Array = (
-                moved * math.sqrt(self._amplitude_saved) / np.sqrt(variance + kernel.scales.noise**2)
-            )
+            scatter = np.sqrt(variance + noise[:, 0] ** 2)
+            revealed: Array = moved * math.sqrt(self._amplitude_saved) / scatter
             return revealed
 
         return replace(belief, reveals=reveals)
@@ -85,9 +96,10 @@ class ForetoldPosterior:
         """The same of some alone, without what they may reveal."""
         load = np.full(len(some), log_load)
         errors = self._errors(self._index, self._log_load, some, load)
-        return self._belief(self._foretold.of(some, load), errors)[0]
+        noise = self._noise(lambda off: self._foretold.of(some, load + off))
+        return self._belief(self._foretold.of(some, load), errors, noise)[0]
 
-    def _belief(self, logs: Array, errors: Array) -> tuple[Belief, tuple[Array, Array], Array]:
+    def _belief(self, logs: Array, errors: Array, noise: Array) -> tuple[Belief, tuple[Array, Array], Array]:
         """Of configurations with these logarithms in the tables, whose errors go with the cells' like this.
 
         Also what the cells tell of each one's cost, its variance, and how the simulators differ.
@@ -103,7 +115,7 @@ class ForetoldPosterior:
             variances.append(np.maximum(prior[output] - (across**2).sum(axis=1), 1e-12))
         variance = np.column_stack(variances[::-1])
         deviation = np.sqrt(np.array(self._amplitude) * variance)
-        belief = Belief(np.column_stack(mean[::-1]), deviation, self._scales)
+        belief = Belief(np.column_stack(mean[::-1]), deviation, noise, self._scales)
         return belief, (across, variance[:, 0]), differences
 
     def _told(self, logs: Array) -> tuple[Array, Array]:
@@ -115,6 +127,12 @@ class ForetoldPosterior:
         places = self._places(logs)
         mean = places.mean(axis=0)
         return mean, np.moveaxis(places - mean, 2, 0) / math.sqrt(max(1, len(places) - 1))
+
+    def _noise(self, logs_at: Callable[[float], Array]) -> Array:
+        """Deviation of one slot, shape (n, outputs), given what the tables say when the load is off."""
+        busier, calmer = (self._places(logs_at(off)).mean(axis=0) for off in (_STEEP_WITHIN, -_STEEP_WITHIN))
+        scatter: Array = np.hypot(self._kernel.scales.noise, np.maximum(busier - calmer, 0.0) / 2)
+        return scatter
 
     def _errors(
         self, index: NDArray[np.int64], log_load: Array, other: NDArray[np.int64], other_load: Array
@@ -157,6 +175,6 @@ def _least(cells: Cells, foretold: Foretold, log_load: float) -> Array:
     return told
 
 
-def _mean_square(residual: Array) -> float:
-    """Of whitened residuals: the amplitude squared, as ``Posterior`` learns it."""
-    return float((PRIOR_CELLS + (residual**2).sum()) / (PRIOR_CELLS + len(residual)))
+def _mean_square(residual: Array, prior: float, prior_cells: float) -> float:
+    """Of whitened residuals, and of a prior that counts for some: the amplitude squared (``Posterior``)."""
+    return float((prior_cells * prior + (residual**2).sum()) / (prior_cells + len(residual)))

@@ -25,6 +25,7 @@ class Belief:
     Attributes:
         mean: shape (size, outputs).
         deviation: standard deviation, same shape.
+        noise: standard deviation of a slot around that, same shape.
         scales: of each output.
         reveals: from a flat index to the deviation of what a slot of each configuration may change about how
             much less than that one it costs, shape (size,); None where its whole deviation is taken for it.
@@ -32,6 +33,7 @@ class Belief:
 
     mean: Array
     deviation: Array
+    noise: Array
     scales: tuple[LogScale, ...]
     reveals: Callable[[int], Array] | None = None
 
@@ -72,4 +74,5 @@ class Posterior:
         across = self._whiten @ self._kernel.with_all(self._index, self._log_load, log_load)
         variance = self._kernel.scales.prior_variance - (across**2).sum(axis=0)
         deviation = np.sqrt(self._amplitude * np.maximum(variance, 1e-12)[:, None])
-        return Belief(self._centre + across.T @ self._residual, deviation, self._scales)
+        noise = np.broadcast_to(self._kernel.scales.noise, deviation.shape)
+        return Belief(self._centre + across.T @ self._residual, deviation, noise, self._scales)

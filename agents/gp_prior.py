@@ -16,14 +16,12 @@ from agents.gp_foretold import ForetoldPosterior
 from agents.gp_kernel import ConfigurationLoadKernel
 from agents.gp_posterior import Belief, Posterior
 from agents.log_scale import PLAIN, LogScale
-from agents.one_blas_thread import one_blas_thread
 from serving.errors import UsageError
 from serving.foretold import Foretold
 
 Array = NDArray[np.float64]
 
 _BEYOND_WORST = 1.0  # nothing is priced at more than e times the worst seen, or the knee if that is more
-_STEEP_WITHIN = 0.1  # of the logarithm of a load: about what chance makes of the work that comes in a slot
 _SLOTS_A_RISE = 50.0  # until it is seen how often loads rise
 _LATELY = 10  # slots, whose largest load a rise goes beyond: chance alone does so rarely
 
@@ -56,9 +54,6 @@ class Prior(Protocol):
 
     def ahead(self, posterior: Posterior | ForetoldPosterior, log_load: float) -> Ahead | None:
         """What configurations cost should the load rise, times how likely that is; None if not known."""
-
-    def steepness(self, index: int, belief: Belief, log_load: float) -> float:
-        """By how much a place may differ between slots of the same load, for that is never quite the same."""
 
     def see(self, load_rps: float) -> None:
         """Take note of the load that a slot turned out to have."""
@@ -121,10 +116,6 @@ class SlotPrior:
     def ahead(self, posterior: Posterior | ForetoldPosterior, log_load: float) -> Ahead | None:  # noqa: ARG002
         """Nothing: what is not known of another load is mistaken for a danger."""
         return None
-
-    def steepness(self, index: int, belief: Belief, log_load: float) -> float:  # noqa: ARG002
-        """Nothing: what is known of other loads is too little."""
-        return 0.0
 
     def see(self, load_rps: float) -> None:
         """Nothing to note."""
@@ -216,13 +207,6 @@ class TablePrior:
             return chance * expected_cost(belief.mean[:, 0], belief.deviation[:, 0], scale)
 
         return costs
-
-    def steepness(self, index: int, belief: Belief, log_load: float) -> float:
-        """What a load larger by a tenth would make of it: beside a cliff, luck is no change."""
-        with one_blas_thread():
-            posterior = self.posterior(log_load, outputs=1)
-            busier = posterior.of(np.array([index]), log_load + _STEEP_WITHIN)
-        return float(busier.mean[0, 0] - belief.mean[index, 0])
 
     def see(self, load_rps: float) -> None:
         """Count how often loads rise."""

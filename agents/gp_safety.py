@@ -41,18 +41,15 @@ class Safety:
                 f"safety={self}, expected caution and free_slots >= 0, load_margin and tolerance >= 1"
             )
 
-    def excess(
-        self, belief: Belief, noise: float, slo_s: float, reference: int | None
-    ) -> NDArray[np.float64]:
+    def excess(self, belief: Belief, slo_s: float, reference: int | None) -> NDArray[np.float64]:
         """By how much each configuration is not surely safe, on the belief's scale: at most 0 where it is.
 
         Args:
             belief: of cost and 95th percentile.
-            noise: standard deviation of a slot's logarithm.
             slo_s: objective of the 95th percentile.
             reference: flat index of the configuration to compare with.
         """
-        cost, tail = (belief.mean + self.caution * np.hypot(belief.deviation, noise)).T
+        cost, tail = (belief.mean + self.caution * np.hypot(belief.deviation, belief.noise)).T
         excess: NDArray[np.float64] = tail - belief.scales[1].place(math.log(slo_s))
         if reference is None:
             return excess
