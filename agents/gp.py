@@ -154,8 +154,10 @@ class GPAgent:
         self._slots += 1
         index = self.space.index(configuration)
         slot = SlotEvidence.of(observation, cost, next_observation, graded=self.prior.graded)
-        changed = slot is not None and self._is_surprised(index, slot)
-        self.cells.fade(self.prior.after_change if changed else self.forget)
+        if slot is not None and self._is_surprised(index, slot):
+            self.prior.change()
+        else:
+            self.cells.fade(self.forget)
         if slot is not None:
             self.cells.add(index, slot.log_load, slot.outputs)
         self.prior.see(next_observation.load_rps)

@@ -46,6 +46,7 @@ class ForetoldPosterior:
         foretold: by the simulators.
         log_load: where it is going to be asked.
         outputs: how many of the cells' outputs are asked for; the first is the cost.
+        doubt: factor on ``Scales.simulator``.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class ForetoldPosterior:
         foretold: Foretold,
         log_load: float,
         outputs: int = 2,
+        doubt: float = 1.0,
     ) -> None:
         self._kernel, self._foretold = kernel, foretold
+        self._error_square = (doubt * kernel.scales.simulator) ** 2
         self._index, self._log_load = cells.configuration, cells.log_load
         knee = _least(cells, foretold, log_load)[:outputs] + kernel.scales.knee
         self._scales = tuple(LogScale(one, kernel.scales.slope) for one in knee.tolist())
@@ -75,8 +78,8 @@ class ForetoldPosterior:
 
     def at(self, log_load: float) -> Belief:
         """What is believed of all configurations at one load."""
-        kernel, every = self._kernel, np.arange(self._kernel.size)
-        errors = kernel.scales.simulator**2 * kernel.with_all(self._index, self._log_load, log_load)
+        every = np.arange(self._kernel.size)
+        errors = self._error_square * self._kernel.with_all(self._index, self._log_load, log_load)
         errors[np.arange(len(self._index)), self._index] += _OWN_ERROR**2
         noise = self._noise(lambda off: self._foretold.at(log_load + off))
         belief, known, (difference, *_) = self._belief(self._foretold.at(log_load), errors, noise)
@@ -104,9 +107,9 @@ class ForetoldPosterior:
 
         Also what the cells tell of each one's cost, its variance, and how the simulators differ.
         """
-        scales = self._kernel.scales
         told, differences = self._told(logs)
-        prior = scales.simulator**2 * scales.prior_variance + _OWN_ERROR**2 + (differences**2).sum(axis=1)
+        error = self._error_square * self._kernel.scales.prior_variance + _OWN_ERROR**2
+        prior = error + (differences**2).sum(axis=1)
         mean, variances, across = [], [], np.empty((0, 0))
         for output in reversed(range(len(differences))):  # the cost comes last
             shared = errors + self._differences[output].T @ differences[output]
@@ -138,7 +141,7 @@ class ForetoldPosterior:
         self, index: NDArray[np.int64], log_load: Array, other: NDArray[np.int64], other_load: Array
     ) -> Array:
         """Covariance of what no simulator tells; what is so of a configuration alone is so at every load."""
-        errors = self._kernel.scales.simulator**2 * self._kernel(index, log_load, other, other_load)
+        errors = self._error_square * self._kernel(index, log_load, other, other_load)
         alone: Array = errors + _OWN_ERROR**2 * (index[:, None] == other)
         return alone
 

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 
 _BEYOND_WORST = 1.0  # nothing is priced at more than e times the worst seen, or the knee if that is more
 _SLOTS_A_RISE = 50.0  # until it is seen how often loads rise
+_DOUBT_AFTER_CHANGE = 2.0  # a table is then off by as much as anything may be
 _LATELY = 10  # slots, whose largest load a rise goes beyond: chance alone does so rarely
 
 
@@ -31,11 +32,9 @@ class Prior(Protocol):
 
     Attributes:
         graded: whether overloaded slots are told apart by load over throughput (``agents.gp_slot``).
-        after_change: what all earlier slots count once the service has changed.
     """
 
     graded: bool
-    after_change: float
 
     def first(self, log_load: float, allowed: NDArray[np.bool_]) -> int:
         """Flat index of what to play while there are no cells."""
@@ -54,6 +53,9 @@ class Prior(Protocol):
 
     def ahead(self, posterior: Posterior | ForetoldPosterior, log_load: float) -> Ahead | None:
         """What configurations cost should the load rise, times how likely that is; None if not known."""
+
+    def change(self) -> None:
+        """The service is not what it was: let all earlier slots count for little."""
 
     def see(self, load_rps: float) -> None:
         """Take note of the load that a slot turned out to have."""
@@ -85,7 +87,6 @@ class SlotPrior:
     """
 
     graded = True
-    after_change = 0.02  # a full cell still says as much as half a slot
 
     def __init__(self, cells: Cells, kernel: ConfigurationLoadKernel, start: int) -> None:
         self._cells, self._kernel, self._start = cells, kernel, start
@@ -116,6 +117,10 @@ class SlotPrior:
     def ahead(self, posterior: Posterior | ForetoldPosterior, log_load: float) -> Ahead | None:  # noqa: ARG002
         """Nothing: what is not known of another load is mistaken for a danger."""
         return None
+
+    def change(self) -> None:
+        """Old findings point the way still: a full cell says as much as half a slot."""
+        self._cells.fade(0.02)
 
     def see(self, load_rps: float) -> None:
         """Nothing to note."""
@@ -157,7 +162,6 @@ class TablePrior:
     """
 
     graded = False  # an overloaded slot is compared with what the tables say of it
-    after_change = 0.0  # the tables still stand
 
     def __init__(
         self, cells: Cells, kernel: ConfigurationLoadKernel, foretold: Foretold, max_load_rps: float
@@ -166,6 +170,7 @@ class TablePrior:
             raise UsageError(f"foretold: of {foretold.size} configurations, expected {kernel.size}")
         self._cells, self._kernel, self._foretold = cells, kernel, foretold
         self._largest = min(float(foretold.log_load[-1]), math.log(max_load_rps))
+        self._doubt = 1.0
         self._rises = self._slots = 0
         self._lately: deque[float] = deque(maxlen=_LATELY)  # loads
 
@@ -185,7 +190,8 @@ class TablePrior:
 
     def posterior(self, log_load: float, outputs: int) -> ForetoldPosterior:
         """Of the tables and all cells."""
-        return ForetoldPosterior(self._cells, self._kernel, self._foretold, log_load, outputs)
+        known = self._cells, self._kernel, self._foretold
+        return ForetoldPosterior(*known, log_load, outputs, self._doubt)
 
     def priced(self, belief: Belief, log_load: float) -> LogScale:
         """Places stand for real costs, up to about the worst that was seen or told."""
@@ -208,6 +214,11 @@ class TablePrior:
 
         return costs
 
+    def change(self) -> None:
+        """Start over from the tables, with more doubt: they are of the service as it was."""
+        self._cells.fade(0.0)
+        self._doubt = _DOUBT_AFTER_CHANGE
+
     def see(self, load_rps: float) -> None:
         """Count how often loads rise."""
         self._slots += 1
@@ -223,8 +234,9 @@ class TablePrior:
         """Nothing either."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What was counted."""
-        return {"rises": self._rises, "loads": self._slots, "lately": list(self._lately)}
+        """What was counted, and how much the tables are doubted."""
+        counted = {"rises": self._rises, "loads": self._slots, "lately": list(self._lately)}
+        return counted | {"doubt": self._doubt}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there.
@@ -238,6 +250,7 @@ class TablePrior:
             )
         self._rises, self._slots = int(state.get("rises", 0)), int(state.get("loads", 0))
         self._lately = deque(state.get("lately", ()), maxlen=_LATELY)
+        self._doubt = float(state.get("doubt", 1.0))
 
 
 def _capped(scale: LogScale, worst: float) -> LogScale:

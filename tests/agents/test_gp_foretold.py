@@ -300,6 +300,24 @@ def test_a_bad_slot_beside_a_cliff_is_bad_luck_and_elsewhere_a_change(steep, kep
     assert len(agent.cells) in ((cells, cells + 1) if kept else (1,))
 
 
+def test_after_a_change_the_tables_stand_and_are_doubted_more():
+    """Of one bad slot who had seen a better service makes less than who begins with it."""
+    cost = np.ones((1, 2, SPACE.size))
+    beginner, witness, heir = (GPAgent(space=SPACE, foretold=Foretold(LOADS, cost, cost)) for _ in range(3))
+    serve(witness, np.ones(SPACE.size), 40)
+    now, later = (observation(slot, load_rps=10.0, p95_latency_s=0.1) for slot in (40, 41))
+    for agent in (beginner, witness):
+        agent.learn(now, agent.act(now), 4.0, later)
+    heir.load_state_dict(witness.state_dict())
+    doubts = []
+    for agent in (beginner, witness, heir):
+        agent.act(later)
+        doubts.append(agent.diagnostics()["deviation"])
+    assert len(witness.cells) == 1
+    assert doubts[1] > 1.3 * doubts[0]
+    assert doubts[2] == doubts[1]
+
+
 def test_safe_play_knows_its_reference_after_two_slots_whatever_the_first_one_said():
     agent = GPAgent(space=SPACE, foretold=a_table(), safety={"reference": (3, 1, 1)})
     agent.learn(observation(), agent.act(observation()), float("nan"), observation(1, load_rps=10.0))
