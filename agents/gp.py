@@ -78,13 +78,15 @@ class GPAgent:
             raise UsageError(f"surprise={surprise}, expected a number > 0")
         if not load_step >= 0:
             raise UsageError(f"load_step={load_step}, expected a number >= 0")
+        if not max_load_rps > 0:
+            raise UsageError(f"max_load_rps={max_load_rps}, expected a number > 0")
         if most_cells < 1:
             raise UsageError(f"most_cells={most_cells}, expected an integer >= 1")
         self.space = space
         self.score = make_acquisition(acquisition, horizon, kappa)
         self.forget = forget
         self.surprise = surprise
-        self.kernel = ConfigurationLoadKernel(log_coordinates(space), Scales(**(scales or {})))
+        self.kernel = ConfigurationLoadKernel(log_coordinates(space), Scales.of(scales))
         self.cells = Cells(outputs=2, load_step=load_step, most=most_cells, most_weight=most_weight)
         self.barred = np.zeros(space.size, dtype=bool) if play_defaults else leaves_to_system(space)
         self.start = first_index(space, start)
@@ -196,15 +198,18 @@ class GPAgent:
 
     def state_dict(self) -> dict[str, Any]:
         """The cells, the number of slots, and what the prior has noted: everything else follows from them."""
-        return {"cells": self.cells.state_dict(), "slots": self._slots} | self.prior.state_dict()
+        own = {"cells": self.cells.state_dict(), "slots": self._slots, "size": self.space.size}
+        return own | self.prior.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state.
 
         Raises:
-            UsageError: if it is of a larger grid, or has simulated slots while this agent has a table.
+            UsageError: if it is of another grid, or of an agent with tables where this one has none, or the
+                other way round and with simulated slots.
         """
-        if np.max(state["cells"]["configuration"], initial=-1) >= self.space.size:
+        largest = int(np.max(state["cells"]["configuration"], initial=-1))
+        if largest >= self.space.size or state.get("size", self.space.size) != self.space.size:
             raise UsageError(
                 f"the state is of another grid, expected one of {self.space.size} configurations"
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +57,23 @@ class Scales:
                 raise UsageError(f"scales.{field.name}={value}, expected a number > 0")
         if self.slope < 1:
             raise UsageError(f"scales.slope={self.slope}, expected a number >= 1")
+
+    @staticmethod
+    def of(settings: Mapping[str, Any] | None) -> Scales:
+        """Those named, and the defaults of all others.
+
+        Raises:
+            UsageError: on names that do not exist, and values outside their range.
+        """
+        names = [field.name for field in fields(Scales)]
+        if not isinstance(settings, Mapping | None):
+            raise UsageError(f"scales={settings}, expected numbers by name, of {names}")
+        for name in settings or {}:
+            if name not in names:
+                raise UsageError(
+                    f"scales.{name}={(settings or {})[name]} does not exist, choose from {names}"
+                )
+        return Scales(**(settings or {}))
 
     @property
     def prior_variance(self) -> float:

@@ -142,7 +142,13 @@ class SlotPrior:
         return {"prepared": self.prepared, "simulating": self.simulating}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there; older states do not say."""
+        """Go on from there; older states do not say.
+
+        Raises:
+            UsageError: if the state is of an agent with tables, whose slots of overload are not graded.
+        """
+        if "rises" in state:
+            raise UsageError("the state is of an agent that starts from tables, expected one without")
         self.prepared = bool(state.get("prepared", np.any(state["cells"].get("simulated", False))))
         self.simulating = bool(state.get("simulating", False))
 

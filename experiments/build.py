@@ -27,6 +27,7 @@ from serving.system import ServingSystem
 _AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those of the workload
 _START_STREAM = 0x_57A_27  # and the first configuration, which is the same for all agents, from both
 _PRETRAINING_STREAM = 0x_9E7_7A1  # and those of pretraining apart from the run's
+_BY_NAME_ALONE = ("cost_table", "true_load_rps", "simulate", "foretold")  # not to who takes just anything
 # Settings that change no row: where things are written, how they are shown, and what is cached.
 
 
@@ -198,15 +199,16 @@ def agent_class(plain: dict[str, Any]) -> type:
 
 
 def agent_wants(plain: dict[str, Any], name: str) -> bool:
-    """Whether the agent's constructor asks for ``name``."""
+    """Whether the agent's constructor asks for ``name``; ``**others`` asks for no truth and no simulator."""
     parameters = inspect.signature(agent_class(plain)).parameters
-    return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    return name in parameters or (takes_all and name not in _BY_NAME_ALONE)
 
 
 def takes_table(plain: Mapping[str, Any]) -> bool:
     """Whether the agent is handed a simulator's table instead of playing simulated slots."""
     asked = bool(plain.get("pretrain", {}).get("table"))
-    return asked and "foretold" in inspect.signature(agent_class(dict(plain))).parameters
+    return asked and agent_wants(dict(plain), "foretold")
 
 
 def simulator(plain: dict[str, Any]) -> Callable[[int], ServingEnv]:

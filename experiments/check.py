@@ -127,11 +127,22 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"experiment_name={name}, expected letters, digits, '_', '-' and '.'")
     _check_files(plain)
-    if plain["pretrain"]["table"] and plain["pretrain"]["file"] is None:
-        raise UsageError("pretrain.table=true without a simulator, expected pretrain.file=<hardware profile>")
-    if plain["pretrain"]["slots"] < 1:
-        raise UsageError(f"pretrain.slots={plain['pretrain']['slots']}, expected an integer >= 1")
+    _check_pretrain(plain["pretrain"])
     _check_table(plain["table"])
+
+
+def _check_pretrain(pretrain: Mapping[str, Any]) -> None:
+    files, slots = pretrain["file"], pretrain["slots"]
+    if pretrain["table"] and files is None:
+        raise UsageError("pretrain.table=true without a simulator, expected pretrain.file=<hardware profile>")
+    if slots < 1:
+        raise UsageError(f"pretrain.slots={slots}, expected an integer >= 1")
+    if isinstance(files, list):
+        twice = [one for one in files if files.count(one) > 1]
+        if twice:
+            raise UsageError(f"pretrain.file names {twice[0]} twice, expected every profile once")
+        if slots < len(files):
+            raise UsageError(f"pretrain.slots={slots} for {len(files)} profiles, expected one each or more")
 
 
 def _check_files(plain: Mapping[str, Any]) -> None:

@@ -34,6 +34,8 @@ def real(overrides: Sequence[str] = ()) -> ServingEnv:
 
 
 def _built(overrides: Sequence[str], *recipe: str) -> ServingEnv:
+    if isinstance(overrides, str):
+        raise UsageError(f"overrides={overrides!r}, expected a list of them: [{overrides!r}]")
     for one in overrides:
         if key_of(one).partition(".")[0] in _OF_AGENTS:
             raise UsageError(f"{one}: an environment has no agent, expected settings other than {_OF_AGENTS}")

@@ -8,7 +8,7 @@ profiles, one after the other; each begins where the workload does. An agent wit
 ``begin_preparation()`` and ``end_preparation()`` is told when simulated slots begin and when they are over.
 
 ``pretrain.table=true``: an agent whose constructor asks for ``foretold`` is handed the exhaustive tables of
-those simulators instead; all others play slots.
+those simulators instead; all others play slots. Who knows the run's own loads to come is not prepared.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 
 from agents.background import BackgroundAgent
 from experiments.build import (
+    agent_wants,
     build_env,
     build_system,
     is_simulated,
@@ -46,7 +47,7 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
     Raises:
         UsageError: if a file is no profile of the model that is served.
     """
-    if "pretrain" not in plain or takes_table(plain):
+    if "pretrain" not in plain or takes_table(plain) or agent_wants(plain, "true_load_rps"):
         return
     files = profile_files(plain)
     shares = [len(share) for share in np.array_split(np.arange(plain["pretrain"]["slots"]), len(files))]
@@ -55,8 +56,6 @@ def pretrain(plain: dict[str, Any], agent: Agent) -> None:
     simulators = [_simulator(plain, file, slots) for file, slots in zip(files, shares, strict=True)]
     _tell(learner, "begin_preparation")
     for number, (simulator, slots) in enumerate(zip(simulators, shares, strict=True)):
-        if slots == 0:
-            continue
         env = build_env(plain | {"slots": slots}, simulator)
         stream = [plain["seed"], _STREAM, *([number] if number else [])]  # the first as if it were alone
         seed = int(np.random.SeedSequence(stream).generate_state(1)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.configuration import ConfigurationSpace
+from serving.configuration import Configuration, ConfigurationSpace
 from serving.errors import UsageError
 from serving.measurement import SlotMeasurement
 from serving.objective import Objective
@@ -81,17 +82,31 @@ class ServingEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         return observation.as_array(), {"observation": observation}
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Serve one slot under the configuration with flat index ``action``."""
+        """Serve one slot under the configuration with flat index ``action``.
+
+        Raises:
+            UsageError: for an action that is no place on the grid.
+        """
         slot = self._next
         if slot is None:
             raise RuntimeError("step() without a slot left: call reset() first")
-        measurement = self.system.serve(self.system.space.configurations[int(action)], slot)
+        measurement = self.system.serve(self._configuration(action), slot)
         cost = self.objective(measurement)
         self._next = next(self._upcoming, None)
         observation = self._observe(slot.index + 1, slot.end_s, int(action), (slot, measurement))
         info = {"observation": observation, "measurement": measurement, "cost": cost, "slot": slot}
         reward = 0.0 if cost is None else -cost
         return observation.as_array(), reward, False, self._next is None, info
+
+    def _configuration(self, action: np.int64 | int) -> Configuration:
+        space = self.system.space
+        try:
+            place = operator.index(action)
+        except TypeError:
+            place = -1
+        if not 0 <= place < space.size:
+            raise UsageError(f"action={action}, expected an integer from 0 to {space.size - 1}")
+        return space.configurations[place]
 
     def _observe(
         self, index: int, start_s: float, configuration: int, served: tuple[Slot, SlotMeasurement] | None

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(arguments, _DEFAULTS, __doc__ or "")
     if options["seeds"] < 1:
         refuse(f"seeds={options['seeds']}, expected an integer >= 1")
-    chosen = [one for one in options["only"].split(",") if one] or installed()
+    chosen = [one.strip() for one in options["only"].split(",")] if options["only"] else installed()
     for one in chosen:
         if one not in AGENTS:
             refuse(f"only={one} is not one of the agents, choose from {list(AGENTS)}")

@@ -78,8 +78,14 @@ def _said(row: pd.Series) -> str:
     if not row["seeds"]:
         return WAITING
     known = not np.isnan(row["low"])
-    number = f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})" if known else ""
+    number = _told(row["value"], row["low"], row["high"]) if known else ""
     return ", ".join(filter(None, [number, row["verdict"], row["reason"]]))
+
+
+def _told(value: float, low: float, high: float) -> str:
+    """With three digits, or as many as tell the ends of the interval apart."""
+    digits = next((n for n in range(3, 6) if f"{low:.{n}g}" != f"{high:.{n}g}"), 3)
+    return f"{value:.{digits}g} ({low:.{digits}g} to {high:.{digits}g})"
 
 
 def counts(verdicts: pd.DataFrame) -> pd.DataFrame:

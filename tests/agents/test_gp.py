@@ -305,6 +305,9 @@ def test_an_older_state_is_read_and_one_of_a_larger_grid_refused():
     state = agent.state_dict()
     with pytest.raises(UsageError, match="expected one of 8 configurations"):
         other.load_state_dict(state)
-    del state["cells"]["simulated"]
+    smaller = other.state_dict()
+    with pytest.raises(UsageError, match="expected one of 64 configurations"):
+        agent.load_state_dict(smaller)
+    del state["cells"]["simulated"], state["size"]
     agent.load_state_dict(state)
     assert agent.cells.simulated.tolist() == [False]

@@ -336,3 +336,15 @@ def test_simulated_slots_of_a_saved_state_are_refused():
 def test_a_table_of_another_grid_is_refused():
     with pytest.raises(UsageError, match="foretold: of 64 configurations, expected 125"):
         GPAgent(space=cpu_space(maximum=4, minimum=0), foretold=a_table())
+
+
+def test_a_state_of_an_agent_with_tables_is_refused_without_them():
+    played = GPAgent(space=SPACE, foretold=a_table())
+    serve(played, np.ones(SPACE.size), 5)
+    with pytest.raises(UsageError, match="the state is of an agent that starts from tables"):
+        GPAgent(space=SPACE).load_state_dict(played.state_dict())
+
+
+def test_a_largest_load_that_is_none_is_refused():
+    with pytest.raises(UsageError, match=r"max_load_rps=0\.0, expected a number > 0"):
+        GPAgent(space=SPACE, foretold=a_table(), max_load_rps=0.0)

@@ -13,8 +13,9 @@ from experiments.beyond.__main__ import main
 from experiments.beyond.comparison import improvement, profile
 from experiments.beyond.conditions import CASES
 from experiments.beyond.gaps import Gaps
-from experiments.beyond.judge import judge, winners
+from experiments.beyond.judge import LINES, judge, winners
 from experiments.beyond.table import failed, read, tabulate
+from experiments.beyond.text import lines_of
 from experiments.report.page import build
 from experiments.results import failed_runs, finished_runs
 from experiments.settings import compose_settings
@@ -340,3 +341,18 @@ def test_without_runs_it_says_what_to_run(tmp_path, capsys):
     assert main([f"output_dir={tmp_path}", f"target={tmp_path}"]) == 1
     assert "experiments.beyond.sweep run=1" in capsys.readouterr().err
     assert "Beyond the paper" not in build(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ((1.0029, 1.0018, 1.004), "1.003 (1.002 to 1.004), fails"),
+        ((2.5, 1.0, 4.0), "2.5 (1 to 4), fails"),
+        ((0.0, 0.0, 0.0), "0 (0 to 0), fails"),
+    ],
+)
+def test_the_ends_of_an_interval_are_told_apart(found, said):
+    found = dict(zip(("value", "low", "high"), found, strict=True))
+    rest = {"preset": "gp", "condition": HERE, "seeds": 10, "verdict": "fails", "reason": ""}
+    rows = [{"line": line.name} | found | rest for line in LINES]
+    assert lines_of(pd.DataFrame(rows), "gp")["default"].tolist() == [said]

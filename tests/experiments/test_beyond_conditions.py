@@ -42,10 +42,16 @@ def test_the_commands_make_every_run_once_and_tables_first(there, capsys, monkey
     assert "agent=oracle,static_best" in told or "agent=static_best,oracle" in told
 
 
-def test_an_agent_that_is_not_one_is_refused(capsys):
+@pytest.mark.parametrize(("only", "named"), [("gp,magic", "only=magic"), (",", "only= is not")])
+def test_an_agent_that_is_not_one_is_refused(only, named, capsys):
     with pytest.raises(SystemExit):
-        sweep.main(["only=gp,magic"])
-    assert "only=magic" in capsys.readouterr().err
+        sweep.main([f"only={only}"])
+    assert named in capsys.readouterr().err
+
+
+def test_spaces_between_agents_are_none(capsys):
+    assert sweep.main(["only=gp, oracle", "seeds=1"]) == 0
+    assert "agent=gp" in capsys.readouterr().out
 
 
 def test_every_agent_is_a_preset_and_yardsticks_are_not_judged():

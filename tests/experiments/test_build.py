@@ -27,9 +27,25 @@ class Broken:
         """Never called."""
 
 
+class TakesAll(Broken):
+    """A user's own agent that takes whatever it is handed."""
+
+    def __init__(self, space, **others):
+        self.handed = {"space", *others}
+
+
+def test_who_takes_just_anything_is_handed_no_truth_and_no_simulator():
+    plain = compose_settings(["agent=custom", f"agent._target_={__name__}.TakesAll", "slots=2"])
+    agent = build_agent(plain, build_env(plain), lambda: pytest.fail("nobody asks for the truth"))
+    assert agent.handed == {"space", "rng", "start", "load_levels", "max_load_rps", "slo_s"}
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["agent=gp", "agent.scales=5"], "scales=5, expected numbers by name"),
+        (["agent=gp", "+agent.scales.bogus=1"], r"scales.bogus=1 does not exist, .*'simulator'"),
+        (["agent=gp", "+agent.scales.simulator=0"], r"scales.simulator=0, expected a number > 0"),
         (["agent=rrl", "+agent.alpha=abc"], "agent.alpha=abc: the agent cannot be made: "),
         (["agent=rrl", "+agent.warm_up=1.5"], "agent.warm_up=1.5: the agent cannot be made: "),
         (["agent=capes", "agent.hidden=abc"], "agent.hidden=abc: the agent cannot be made: "),

@@ -93,3 +93,15 @@ def test_the_seed_decides_the_requests(env):
 def test_settings_of_an_agent_are_refused_where_there_is_none(override):
     with pytest.raises(UsageError, match=r"^\+?(agent|pretrain|learning)\S*: an environment has no agent"):
         gymnasium.make("rrl/Simulated-v0", overrides=["slots=5", override])
+
+
+@pytest.mark.parametrize("action", [-1, 1.5, 99999, "x", None])
+def test_an_action_that_is_no_place_on_the_grid_is_refused(action, env):
+    env.reset(seed=1)
+    with pytest.raises(UsageError, match=f"action={action}, expected an integer from 0 to"):
+        env.unwrapped.step(action)
+
+
+def test_settings_that_are_no_list_are_refused():
+    with pytest.raises(UsageError, match=r"overrides='workload=dynamic', expected a list"):
+        gymnasium.make("rrl/Simulated-v0", overrides="workload=dynamic")

@@ -216,8 +216,6 @@ def test_slots_are_divided_among_machines(machine, other_machine):
     both = learned(settings(machine, f"pretrain.file=[{machine},{other_machine}]", "pretrain.slots=5"))
     assert both[:3] == alone
     assert [slot for slot, _ in both[3:]] == [0, 1]
-    one = learned(settings(machine, f"pretrain.file=[{machine},{other_machine}]", "pretrain.slots=1"))
-    assert one == learned(settings(machine, f"pretrain.file={machine}", "pretrain.slots=1"))
 
 
 def test_runs_prepared_on_other_machines_are_other_runs(machine, other_machine):
@@ -285,3 +283,29 @@ def test_wrong_settings_are_refused(machine):
     for wrong in ("3", "[]", "[3]", "{a: 1}"):
         with pytest.raises(UsageError, match=r"pretrain\.file=.*, expected a file, a list of files or null"):
             settings(machine, f"pretrain.file={wrong}")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ("pretrain.slots=1", "pretrain.slots=1 for 2 profiles, expected one each or more"),
+        ("pretrain.slots=0", "pretrain.slots=0, expected an integer >= 1"),
+    ],
+)
+def test_every_simulator_has_a_slot(changed, message, machine, other_machine):
+    with pytest.raises(UsageError, match=message):
+        settings(machine, f"pretrain.file=[{machine},{other_machine}]", changed)
+
+
+def test_a_machine_counts_once(machine):
+    with pytest.raises(UsageError, match=r"pretrain.file names .*machine.yaml twice"):
+        settings(machine, f"pretrain.file=[{machine},{machine}]")
+
+
+def test_who_knows_the_loads_to_come_is_not_prepared(tmp_path):
+    """A run of 3 slots has 3 loads: 50 simulated slots would be beyond them."""
+    own = ["system.grid_minimum=1", "system.grid_maximum=2", "progress=false", "slots=3", "agent=oracle",
+           "table.load_rps=[2,20]", "table.most_batches=4", f"table.folder={tmp_path}/tables"]  # fmt: skip
+    other = f"pretrain.file={CONF / 'hardware/admissible/inception_v3_07.yaml'}"
+    scratch, before = (compose_settings([*own, *more]) for more in ((), (other, "pretrain.slots=50")))
+    assert costs(before, tmp_path / "b").tolist() == costs(scratch, tmp_path / "a").tolist()
