@@ -28,7 +28,6 @@ _AGENT_STREAM = 0x_A6E_17  # keeps the agent's random numbers apart from those o
 _START_STREAM = 0x_57A_27  # and the first configuration, which is the same for all agents, from both
 _PRETRAINING_STREAM = 0x_9E7_7A1  # and those of pretraining apart from the run's
 _BY_NAME_ALONE = ("cost_table", "true_load_rps", "simulate", "foretold")  # not to who takes just anything
-# Settings that change no row: where things are written, how they are shown, and what is cached.
 
 
 def resolve(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:

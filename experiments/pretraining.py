@@ -44,16 +44,20 @@ _STREAM = 0x_7A5_F34  # apart from the requests of the run
 def pretrain(plain: dict[str, Any], agent: Agent) -> None:
     """Let the agent learn in the simulators that the settings name; nothing if they name none.
 
+    Nor does who knows the loads to come, which are not those of a simulator.
+
     Raises:
         UsageError: if a file is no profile of the model that is served.
     """
-    if "pretrain" not in plain or takes_table(plain) or agent_wants(plain, "true_load_rps"):
+    if "pretrain" not in plain or takes_table(plain):
         return
     files = profile_files(plain)
     shares = [len(share) for share in np.array_split(np.arange(plain["pretrain"]["slots"]), len(files))]
     # No time passes in here: who learns beside serving learns between slots, and takes nothing into the run.
     learner = agent.agent if isinstance(agent, BackgroundAgent) else agent
     simulators = [_simulator(plain, file, slots) for file, slots in zip(files, shares, strict=True)]
+    if agent_wants(plain, "true_load_rps"):
+        return
     _tell(learner, "begin_preparation")
     for number, (simulator, slots) in enumerate(zip(simulators, shares, strict=True)):
         env = build_env(plain | {"slots": slots}, simulator)

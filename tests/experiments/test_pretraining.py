@@ -309,3 +309,6 @@ def test_who_knows_the_loads_to_come_is_not_prepared(tmp_path):
     other = f"pretrain.file={CONF / 'hardware/admissible/inception_v3_07.yaml'}"
     scratch, before = (compose_settings([*own, *more]) for more in ((), (other, "pretrain.slots=50")))
     assert costs(before, tmp_path / "b").tolist() == costs(scratch, tmp_path / "a").tolist()
+    wrong = f"pretrain.file={CONF / 'hardware/admissible/deepspeech2_07.yaml'}"
+    with pytest.raises(UsageError, match=r"deepspeech2_07\.yaml: "):
+        costs(compose_settings([*own, wrong]), tmp_path / "c")
